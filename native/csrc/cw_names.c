@@ -1,0 +1,149 @@
+/* Header names and methods, from the tables in cw_scan.h. The switch names the one candidate that length and first
+ * letter leave; the comparison with the table decides. A test walks the table through both.
+ */
+#include "cw_chars.h"
+#include "cw_scan.h"
+
+static const struct name {
+    uint8_t len;
+    uint8_t text[23]; /* at least 8 octets, so that whole words can be loaded */
+} headers[CW_H_COUNT] = {
+#define X(id, name, compact) [CW_H_##id] = {sizeof(name) - 1, name},
+    CW_HEADERS(X)
+#undef X
+};
+
+static const char *const spellings[CW_H_COUNT] = {
+    [CW_H_OTHER] = "",
+    [CW_H_VIA] = "Via",
+    [CW_H_FROM] = "From",
+    [CW_H_TO] = "To",
+    [CW_H_CALL_ID] = "Call-ID",
+    [CW_H_CSEQ] = "CSeq",
+    [CW_H_CONTACT] = "Contact",
+    [CW_H_ROUTE] = "Route",
+    [CW_H_RECORD_ROUTE] = "Record-Route",
+    [CW_H_MAX_FORWARDS] = "Max-Forwards",
+    [CW_H_MAX_BREADTH] = "Max-Breadth",
+    [CW_H_CONTENT_LENGTH] = "Content-Length",
+    [CW_H_CONTENT_TYPE] = "Content-Type",
+    [CW_H_PROXY_REQUIRE] = "Proxy-Require",
+    [CW_H_P_ASSERTED_IDENTITY] = "P-Asserted-Identity",
+    [CW_H_P_PREFERRED_IDENTITY] = "P-Preferred-Identity",
+    [CW_H_REMOTE_PARTY_ID] = "Remote-Party-ID",
+    [CW_H_P_CALLED_PARTY_ID] = "P-Called-Party-ID",
+    [CW_H_PRIVACY] = "Privacy",
+    [CW_H_CALL_INFO] = "Call-Info",
+    [CW_H_DIVERSION] = "Diversion",
+    [CW_H_HISTORY_INFO] = "History-Info",
+    [CW_H_IDENTITY] = "Identity",
+    [CW_H_PRIORITY] = "Priority",
+    [CW_H_RESOURCE_PRIORITY] = "Resource-Priority",
+};
+
+const char *cw_header_name(uint8_t id) { return id < CW_H_COUNT ? spellings[id] : ""; }
+
+/* The header that the length and a letter leave as the only candidate. */
+static uint8_t candidate(uint8_t first, uint8_t second, size_t len)
+{
+    switch (len) {
+    case 2:
+        return CW_H_TO;
+    case 3:
+        return CW_H_VIA;
+    case 4:
+        return first == 'f' ? CW_H_FROM : CW_H_CSEQ;
+    case 5:
+        return CW_H_ROUTE;
+    case 7:
+        return first == 'p' ? CW_H_PRIVACY : second == 'o' ? CW_H_CONTACT : CW_H_CALL_ID;
+    case 8:
+        return first == 'i' ? CW_H_IDENTITY : CW_H_PRIORITY;
+    case 9:
+        return first == 'c' ? CW_H_CALL_INFO : CW_H_DIVERSION;
+    case 11:
+        return CW_H_MAX_BREADTH;
+    case 12:
+        return first == 'm'   ? CW_H_MAX_FORWARDS
+               : first == 'c' ? CW_H_CONTENT_TYPE
+               : first == 'r' ? CW_H_RECORD_ROUTE
+                              : CW_H_HISTORY_INFO;
+    case 13:
+        return CW_H_PROXY_REQUIRE;
+    case 14:
+        return CW_H_CONTENT_LENGTH;
+    case 15:
+        return CW_H_REMOTE_PARTY_ID;
+    case 17:
+        return first == 'p' ? CW_H_P_CALLED_PARTY_ID : CW_H_RESOURCE_PRIORITY;
+    case 19:
+        return CW_H_P_ASSERTED_IDENTITY;
+    case 20:
+        return CW_H_P_PREFERRED_IDENTITY;
+    default:
+        return CW_H_OTHER;
+    }
+}
+
+/* Eight octets equal to the table's, letters in any case: 0x20 is set only where the table has a letter (0x40). */
+static inline bool same_word(const uint8_t *text, const uint8_t *lower)
+{
+    uint64_t want = cw_load8(lower);
+    return (cw_load8(text) | (want & CW_EACH * 0x40) >> 1) == want;
+}
+
+static uint8_t compact(uint8_t letter)
+{
+#define X(id, name, form) \
+    if (form && letter == form) \
+        return CW_H_##id;
+    CW_HEADERS(X)
+#undef X
+    return CW_H_OTHER;
+}
+
+uint8_t cw_header_id(const uint8_t *name, size_t len)
+{
+    if (len < 2)
+        return len ? compact(cw_lower(*name)) : (uint8_t)CW_H_OTHER;
+    uint8_t id = candidate(cw_lower(name[0]), cw_lower(name[1]), len);
+    const struct name *want = &headers[id];
+    if (want->len != len)
+        return CW_H_OTHER;
+    if (len < 8) {
+        for (size_t i = 0; i < len; i++)
+            if (cw_lower(name[i]) != want->text[i])
+                return CW_H_OTHER;
+        return id;
+    }
+    for (size_t i = 0; i + 8 < len; i += 8)
+        if (!same_word(name + i, want->text + i))
+            return CW_H_OTHER;
+    return same_word(name + len - 8, want->text + len - 8) ? id : (uint8_t)CW_H_OTHER;
+}
+
+#define IS(id) (memcmp(name, #id, len) == 0 ? (uint8_t)CW_M_##id : (uint8_t)CW_M_OTHER)
+
+uint8_t cw_method_id(const uint8_t *name, size_t len)
+{
+    switch (len) {
+    case 3:
+        return name[0] == 'A' ? IS(ACK) : IS(BYE);
+    case 4:
+        return IS(INFO);
+    case 5:
+        return name[0] == 'P' ? IS(PRACK) : IS(REFER);
+    case 6:
+        return name[0] == 'I' ? IS(INVITE) : name[0] == 'C' ? IS(CANCEL) : name[0] == 'U' ? IS(UPDATE) : IS(NOTIFY);
+    case 7:
+        return name[0] == 'O'   ? IS(OPTIONS)
+               : name[0] == 'M' ? IS(MESSAGE)
+                                : IS(PUBLISH);
+    case 8:
+        return IS(REGISTER);
+    case 9:
+        return IS(SUBSCRIBE);
+    default:
+        return CW_M_OTHER;
+    }
+}
