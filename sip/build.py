@@ -15,11 +15,13 @@ REASONS = {
     200: "OK", 202: "Accepted", 301: "Moved Permanently", 302: "Moved Temporarily", 400: "Bad Request",
     401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed",
     407: "Proxy Authentication Required", 408: "Request Timeout", 415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme", 420: "Bad Extension", 433: "Anonymity Disallowed", 440: "Max-Breadth Exceeded",
+    416: "Unsupported URI Scheme", 420: "Bad Extension", 433: "Anonymity Disallowed",
+    440: "Max-Breadth Exceeded",
     480: "Temporarily Unavailable", 481: "Call/Transaction Does Not Exist", 482: "Loop Detected",
     483: "Too Many Hops", 484: "Address Incomplete", 486: "Busy Here", 487: "Request Terminated",
     488: "Not Acceptable Here", 500: "Server Internal Error", 501: "Not Implemented", 502: "Bad Gateway",
-    503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported", 513: "Message Too Large",
+    503: "Service Unavailable", 504: "Server Time-out", 505: "Version Not Supported",
+    513: "Message Too Large",
     600: "Busy Everywhere", 603: "Decline", 604: "Does Not Exist Anywhere", 606: "Not Acceptable",
     607: "Unwanted", 608: "Rejected",
 }  # fmt: skip
@@ -44,7 +46,9 @@ def build_request(
     headers: Iterable[HeaderItem] = (),
     body: bytes = b"",
 ) -> Message:
-    """The six headers every request has (8.1.1), then `headers`, then Content-Length. Nothing is made up here."""
+    """The six headers every request has (8.1.1), then `headers`, then Content-Length. Nothing is made up
+    here.
+    """
     m, uri = _bytes(method), _bytes(request_uri)
     if not grammar.is_token(m) or not uri or any(c <= 0x20 for c in uri):
         raise ValueError("bad method or Request-URI")
@@ -73,8 +77,8 @@ def build_response(
 ) -> Message:
     """RFC 3261 8.2.6: Via (all, in order), From, To, Call-ID, CSeq come from the request, byte for byte.
 
-    A To without a tag gets `to_tag`, which everything but a 100 needs (8.2.6.2). With `source` the top Via gets
-    `received` and `rport` as 18.2.1 and RFC 3581 4 say. A 100 takes the Timestamp along (8.2.6.1).
+    A To without a tag gets `to_tag`, which everything but a 100 needs (8.2.6.2). With `source` the top Via
+    gets `received` and `rport` as 18.2.1 and RFC 3581 4 say. A 100 takes the Timestamp along (8.2.6.1).
     """
     if not 100 <= status <= 699:
         raise ValueError(f"no status code: {status}")
@@ -118,11 +122,15 @@ _RPORT = re.compile(rb"(;[ \t]*rport)(?=[ \t]*(?:;|\Z))", re.IGNORECASE)
 
 
 def mark_via(value: bytes, source: tuple[str, int]) -> bytes:
-    """One Via value as the transport layer leaves it: `received` when sent-by is not the source or rport asks for it."""
+    """One Via value as the transport layer leaves it: `received` when sent-by is not the source or rport
+    asks for it.
+    """
     via = parse_via(value)
     host, port = source
     asks = via.param(b"rport") == b""
     out = _RPORT.sub(lambda m: m[1] + b"=%d" % port, value, count=1) if asks else value
-    if (asks or via.host.strip(b"[]").decode("ascii").lower() != host.lower()) and via.param(b"received") is None:
+    if (asks or via.host.strip(b"[]").decode("ascii").lower() != host.lower()) and via.param(
+        b"received"
+    ) is None:
         out += b";received=" + host.encode("ascii")
     return out

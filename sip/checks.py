@@ -16,7 +16,9 @@ METHODS = frozenset(
 
 
 def check_request(message: Message) -> None:
-    """Raises SipError with the status of RFC 3261 16.3 steps 1 and 2. Max-Forwards 0 is no fault here (483 is step 3)."""
+    """Raises SipError with the status of RFC 3261 16.3 steps 1 and 2. Max-Forwards 0 is no fault here (483
+    is step 3).
+    """
     _check_singles(message)
     if message.request_uri[:1] == b"<":
         raise SipError(Fault.URI, "Request-URI in <>")

@@ -1,7 +1,8 @@
 """What can be wrong with a message, and whose fault it is.
 
-Every fault has a name (`Fault`), so that a test, a counter and a log line say the same word, and the status that a
-UAS answers with (RFC 3261 8.2, 16.3). `status` is None where no answer exists: a response is never answered.
+Every fault has a name (`Fault`), so that a test, a counter and a log line say the same word, and the status
+that a UAS answers with (RFC 3261 8.2, 16.3). `status` is None where no answer exists: a response is never
+answered.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Rules:
 - bytes in, bytes out; positions are offsets into what was passed in;
-- linear white space (LWS) is SP, HT and folds; `unfold` turns each fold into one SP first (7.3.1), so the other
-  functions only meet SP and HT;
+- linear white space (LWS) is SP, HT and folds; `unfold` turns each fold into one SP first (7.3.1), so the
+  other functions only meet SP and HT;
 - commas and semicolons inside quoted strings and inside `<...>` never split (7.3.1, 20.10);
 - strict: what the grammar forbids raises `SipError`. The deliberate leniencies are named where they stand.
 """
@@ -56,7 +56,7 @@ def quoted_end(text: bytes, start: int) -> int:
             i += 1
             if i >= len(text) or text[i] in b"\r\n" or text[i] > 0x7F:
                 raise SipError(Fault.QUOTED_STRING, "bad quoted-pair")
-        elif c < 0x20 and c != 0x09 or c == 0x7F:
+        elif (c < 0x20 and c != 0x09) or c == 0x7F:
             raise SipError(Fault.QUOTED_STRING, "control character")
         i += 1
     raise SipError(Fault.QUOTED_STRING, "unterminated")
@@ -70,7 +70,9 @@ def unquote(text: bytes) -> bytes:
 
 
 def quote(text: bytes) -> bytes:
-    """`text` as a quoted string. CR and LF cannot be carried (25.1) and raise ValueError: it is our own mistake."""
+    """`text` as a quoted string. CR and LF cannot be carried (25.1) and raise ValueError: it is our own
+    mistake.
+    """
     if b"\r" in text or b"\n" in text:
         raise ValueError("a quoted string cannot carry CR or LF")
     out = bytearray(b'"')
@@ -117,8 +119,8 @@ def split_list(value: bytes) -> list[bytes]:
 def parse_params(text: bytes) -> Params:
     """`;a=b;c` -> ((b"a", b"b"), (b"c", None)). Names are lower-cased, values are raw (quotes kept).
 
-    generic-param = token [ EQUAL gen-value ]; gen-value = token / host / quoted-string. White space may stand around
-    ";" and "=". A repeated name is kept: who looks it up takes the first.
+    generic-param = token [ EQUAL gen-value ]; gen-value = token / host / quoted-string. White space may
+    stand around ";" and "=". A repeated name is kept: who looks it up takes the first.
     """
     if not text.strip(_WS):
         return ()
@@ -144,9 +146,9 @@ def _parse_param(piece: bytes) -> tuple[bytes, bytes | None]:
     return name.lower(), value
 
 
-# Leniency (RFC 5118 4.5): an IPv6 address without brackets is accepted, in `received=` and elsewhere. The same set
-# admits the base64 "/", "=" and the ":" that deployed parameters carry unquoted; it never admits a separator that
-# could end the parameter or the header.
+# Leniency (RFC 5118 4.5): an IPv6 address without brackets is accepted, in `received=` and elsewhere. The
+# same set admits the base64 "/", "=" and the ":" that deployed parameters carry unquoted; it never admits a
+# separator that could end the parameter or the header.
 _HOST_LIKE = re.compile(rb"[A-Za-z0-9\-.:_\[\]/=+@$&!~%*'`#?]+\Z")
 
 
@@ -155,7 +157,9 @@ def _is_host_like(value: bytes) -> bool:
 
 
 def param(params: Params, name: bytes) -> bytes | None:
-    """The raw value of the first parameter of that name; b"" when it stands without a value; None when absent."""
+    """The raw value of the first parameter of that name; b"" when it stands without a value; None when
+    absent.
+    """
     name = name.lower()
     for key, value in params:
         if key == name:

@@ -1,7 +1,7 @@
 """Header names: compact forms, and which names are comma lists.
 
-Sources: RFC 3261 20 and 7.3.3, and the RFCs named beside the entries; see also the IANA SIP parameters registry.
-The native tables are generated elsewhere; a test compares them with these.
+Sources: RFC 3261 20 and 7.3.3, and the RFCs named beside the entries; see also the IANA SIP parameters
+registry. The native tables are generated elsewhere; a test compares them with these.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ COMPACT: dict[bytes, bytes] = {
     b"y": b"identity",  # RFC 8224
 }
 
-# Rows of these names equal one comma list (7.3.1). Digest headers look like lists and are none: never join or split.
+# Rows of these names equal one comma list (7.3.1). Digest headers look like lists and are none: never join
+# or split.
 LISTS = frozenset(
     {
         b"accept", b"accept-contact", b"accept-encoding", b"accept-language", b"alert-info", b"allow",

@@ -1,14 +1,17 @@
 """A SIP message as ordered raw header rows around an untouched body (RFC 3261 7, 18.3, 25).
 
-How it works: `parse` cuts a datagram into start line, header rows and body, and checks what framing rests on: the
-start line, header names, line ends, Content-Length. It does not look into the values; the accessors do, when asked,
-and raise `SipError`. `check_request` / `check_response` (sip.checks) ask everything a proxy needs.
+How it works: `parse` cuts a datagram into start line, header rows and body, and checks what framing rests
+on: the start line, header names, line ends, Content-Length. It does not look into the values; the accessors
+do, when asked, and raise `SipError`. `check_request` / `check_response` (sip.checks) ask everything a proxy
+needs.
 
 Rules:
-- every row keeps its raw bytes; `bytes(message)` of a parsed message is what came in, less octets behind the body;
+- every row keeps its raw bytes; `bytes(message)` of a parsed message is what came in, less octets behind
+  the body;
 - edits return a new message and leave every other row byte-identical and in order (16.6 step 1);
-- lines end with CRLF: a lone CR or LF in the header block is refused, because two parsers that disagree on line
-  ends disagree on headers. `allow_dangerous_bare_lf` takes a lone LF as a line end, as many deployed elements do.
+- lines end with CRLF: a lone CR or LF in the header block is refused, because two parsers that disagree on
+  line ends disagree on headers. `allow_dangerous_bare_lf` takes a lone LF as a line end, as many deployed
+  elements do.
 """
 
 from __future__ import annotations
@@ -81,7 +84,8 @@ class Message(msgspec.Struct, frozen=True):
     def __bytes__(self) -> bytes:
         return b"".join([self.start_line, *(h.raw for h in self.headers), self.empty_line, self.body])
 
-    # -- looking ----------------------------------------------------------------------------------------------------
+    # -- looking
+    # ----------------------------------------------------------------------------------------------------
 
     def rows(self, name: bytes | str) -> list[Header]:
         key = headers.canonical(name)
@@ -96,7 +100,9 @@ class Message(msgspec.Struct, frozen=True):
         return next((h.value for h in self.rows(name)), None)
 
     def elements(self, name: bytes | str) -> list[bytes]:
-        """The elements of a list header over all its rows, in order (7.3.1). Other headers: one for each row."""
+        """The elements of a list header over all its rows, in order (7.3.1). Other headers: one for each
+        row.
+        """
         if headers.canonical(name) not in headers.LISTS:
             return self.values(name)
         return [e for v in self.values(name) for e in grammar.split_list(v)]
@@ -161,7 +167,8 @@ class Message(msgspec.Struct, frozen=True):
         """Route, Record-Route, Contact, P-Asserted-Identity... (`Contact: *` has no address and raises)."""
         return [parse_name_addr(e) for e in self.elements(name)]
 
-    # -- editing ----------------------------------------------------------------------------------------------------
+    # -- editing
+    # ----------------------------------------------------------------------------------------------------
 
     def with_headers(self, rows: Iterable[Header]) -> Message:
         return msgspec.structs.replace(self, headers=tuple(rows))
@@ -196,7 +203,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def parse(data: bytes, *, allow_dangerous_bare_lf: bool = False) -> Message:
-    """One datagram to one message. Raises SipError; `status` is None for a broken response (18.3: discard)."""
+    """One datagram to one message. Raises SipError; `status` is None for a broken response (18.3: discard).
+    """
     is_response = data[:4].upper() == b"SIP/"
     try:
         return _parse(data, is_response, allow_dangerous_bare_lf)
@@ -222,7 +230,15 @@ def _parse(data: bytes, is_response: bool, bare_lf: bool) -> Message:
     rows = _header_rows(data, line.end(), rows_end)
     body, trailing = _body(rows, data[head.end() :])
     return Message(
-        data[: line.end()], rows, body, method, request_uri, status, reason, data[rows_end : head.end()], trailing
+        data[: line.end()],
+        rows,
+        body,
+        method,
+        request_uri,
+        status,
+        reason,
+        data[rows_end : head.end()],
+        trailing,
     )
 
 
@@ -242,7 +258,9 @@ def _request_line(line: bytes) -> tuple[bytes, bytes]:
 
 
 def _status_line(line: bytes) -> tuple[int, bytes]:
-    """Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the second SP stands even before no phrase (7.2)."""
+    """Status-Line = SIP-Version SP Status-Code SP Reason-Phrase; the second SP stands even before no phrase
+    (7.2).
+    """
     m = _STATUS_LINE.match(line)
     if m is None:
         raise SipError(Fault.START_LINE, "bad status line")

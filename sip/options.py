@@ -1,13 +1,15 @@
 """Is this target alive? One OPTIONS prober for one target, without I/O.
 
-How it works: a probe is a non-INVITE client transaction over UDP (RFC 3261 17.1.2): the request goes out, is repeated
-by Timer E (T1, doubling to T2) and fails at `timeout_s` at the latest. Any final response except 408 and 503 means
-alive (a 404 or 405 is an answer from a living element). Hysteresis: `down_after` failures in a row take the target down,
-`up_after` successes in a row bring it back, so that one lost packet moves nothing.
+How it works: a probe is a non-INVITE client transaction over UDP (RFC 3261 17.1.2): the request goes out,
+is repeated by Timer E (T1, doubling to T2) and fails at `timeout_s` at the latest. Any final response
+except 408 and 503 means alive (a 404 or 405 is an answer from a living element). Hysteresis: `down_after`
+failures in a row take the target down, `up_after` successes in a row bring it back, so that one lost packet
+moves nothing.
 
-Rules: no socket, clock or random source: `now` is an argument in seconds of any monotonic clock, `token` makes fresh
-unguessable words (branch, tag, Call-ID). The caller sends what `datagrams_to_send` returns, calls `receive` with what
-comes from the target, and calls `datagrams_to_send` again not later than `next_deadline()`.
+Rules: no socket, clock or random source: `now` is an argument in seconds of any monotonic clock, `token`
+makes fresh unguessable words (branch, tag, Call-ID). The caller sends what `datagrams_to_send` returns,
+calls `receive` with what comes from the target, and calls `datagrams_to_send` again not later than
+`next_deadline()`.
 """
 
 from __future__ import annotations
@@ -93,7 +95,9 @@ class OptionsProber:
         return out
 
     def receive(self, now: float, data: bytes) -> bool:
-        """A datagram from the target. True when it answers our probe (17.1.3: branch and CSeq method), else False."""
+        """A datagram from the target. True when it answers our probe (17.1.3: branch and CSeq method), else
+        False.
+        """
         probe = self._probe
         if probe is None:
             return False

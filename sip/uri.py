@@ -2,9 +2,10 @@
 
 RFC 3261 19.1 and 25.1, RFC 3966 3. Rules:
 - parts stay raw bytes, %-escapes included; `unescape` decodes once, never recursively (RFC 4475 3.1.1.3);
-- `;` inside the user part belongs to the user part (RFC 4475 semiuri): only what follows the host are parameters;
-- strict, with two named leniencies: `_` in host names (seen in private domains), and an IPv6 reference whose inside
-  is only checked for its alphabet when the address library refuses it (RFC 5118 4.10).
+- `;` inside the user part belongs to the user part (RFC 4475 semiuri): only what follows the host are
+  parameters;
+- strict, with two named leniencies: `_` in host names (seen in private domains), and an IPv6 reference
+  whose inside is only checked for its alphabet when the address library refuses it (RFC 5118 4.10).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _USER = re.compile(rb"(?:[" + _UNRESERVED + rb"&=+$,;?/]|" + _HEX + rb")+\Z")
 _PASSWORD = re.compile(rb"(?:[" + _UNRESERVED + rb"&=+$,]|" + _HEX + rb")*\Z")
 _PARAM = re.compile(rb"(?:[" + _UNRESERVED + rb"\[\]/:&+$]|" + _HEX + rb")+\Z")
 _HEADER_PART = re.compile(rb"(?:[" + _UNRESERVED + rb"\[\]/?:+$]|" + _HEX + rb")*\Z")
-_HOSTNAME = re.compile(rb"(?:[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?\.?\Z")
+_LABEL = rb"[A-Za-z0-9_](?:[A-Za-z0-9_\-]*[A-Za-z0-9_])?"
+_HOSTNAME = re.compile(rb"(?:" + _LABEL + rb"\.)*" + _LABEL + rb"\.?\Z")
 _IPV6_CHARS = re.compile(rb"[0-9A-Fa-f:.]+\Z")
 _TEL_GLOBAL = re.compile(rb"\+[\-.()]*[0-9][0-9\-.()]*\Z")
 _TEL_LOCAL = re.compile(rb"[\-.()]*[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*\Z")
@@ -33,7 +35,9 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
 class Uri(msgspec.Struct, frozen=True):
-    """A URI in parts. For tel, `user` is the number as written and `host` is empty; for others `opaque` is the rest."""
+    """A URI in parts. For tel, `user` is the number as written and `host` is empty; for others `opaque` is
+    the rest.
+    """
 
     raw: bytes
     scheme: bytes  # lower case
@@ -173,12 +177,8 @@ def equivalent(a: Uri, b: Uri) -> bool:
         return _tel_digits(a) == _tel_digits(b) and _folded(a.params) == _folded(b.params)
     if not a.is_sip:
         return a.raw == b.raw
-    if (a.user, a.password) != (b.user, b.password):
-        # an escaped character equals itself unescaped, but only outside the reserved set: compare decoded, then shape
-        if (a.user is None) != (b.user is None) or (a.password is None) != (b.password is None):
-            return False
-        if unescape(a.user or b"") != unescape(b.user or b"") or unescape(a.password or b"") != unescape(b.password or b""):
-            return False
+    if _plain(a.user) != _plain(b.user) or _plain(a.password) != _plain(b.password):
+        return False
     if a.host.lower() != b.host.lower() or a.port != b.port:
         return False
     pa, pb = _folded(a.params), _folded(b.params)
@@ -191,6 +191,10 @@ def equivalent(a: Uri, b: Uri) -> bool:
     ha = sorted((n.lower(), unescape(v)) for n, v in a.headers)
     hb = sorted((n.lower(), unescape(v)) for n, v in b.headers)
     return ha == hb
+
+
+def _plain(part: bytes | None) -> bytes | None:
+    return None if part is None else unescape(part)
 
 
 def _folded(params: Params) -> dict[bytes, bytes | None]:

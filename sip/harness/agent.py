@@ -1,14 +1,16 @@
 """One pjsua2 user agent as a process: `python -m sip.harness.agent --port 0`.
 
-Commands come in on stdin and events go out on stdout, one JSON object a line. Every event has `event` and `at_us`
-(CLOCK_MONOTONIC, microseconds, the moment the library reported it); the same clock for all processes of the host.
+Commands come in on stdin and events go out on stdout, one JSON object a line. Every event has `event` and
+`at_us` (CLOCK_MONOTONIC, microseconds, the moment the library reported it); the same clock for all
+processes of the host.
 
-Commands (`op`): call, answer, ring, reject, hold, unhold, reinvite, hangup, quit. Events: ready, incoming, ringing,
-answered, media, reinvited, ended, error, bye. See `Command` and the `emit` calls.
+Commands (`op`): call, answer, ring, reject, hold, unhold, reinvite, hangup, quit. Events: ready, incoming,
+ringing, answered, media, reinvited, ended, error, bye. See `Command` and the `emit` calls.
 
 Rules:
 - one thread: pjsua2 runs with no worker threads, its callbacks fire inside `libHandleEvents`;
-- nothing may outlive the parent: the kernel kills us when it dies (PR_SET_PDEATHSIG), and stdin's end means quit;
+- nothing may outlive the parent: the kernel kills us when it dies (PR_SET_PDEATHSIG), and stdin's end means
+  quit;
 - stdout belongs to the protocol: the library's log goes to stderr.
 """
 
@@ -263,7 +265,9 @@ class Agent:
                     self.wire.emit("error", op=command.op, detail=e.info())
 
     def close(self) -> None:
-        """Hang up what still runs, wait a second at most for its end, and leave without the library's own wait."""
+        """Hang up what still runs, wait a second at most for its end, and leave without the library's own
+        wait.
+        """
         if self._call is not None:
             self._call.local_ended = True
             self._call.hangup(pj.CallOpParam())

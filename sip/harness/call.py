@@ -1,7 +1,7 @@
 """One real call from end to end, and what each end saw.
 
-`place_call` starts a caller and a callee agent, places the call through the gateway, lets it ring, answers, talks,
-hangs up and reports. It is what `callwarden call`, the demo and the tests use.
+`place_call` starts a caller and a callee agent, places the call through the gateway, lets it ring, answers,
+talks, hangs up and reports. It is what `callwarden call`, the demo and the tests use.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ async def place_call(
     """Place one call and see it to its end.
 
     caller: a number, or a whole name-addr (`"Zhang" <sip:+8613800000001@example.com>`). callee: a number.
-    via_proxy: False puts the gateway into the Request-URI; True addresses the callee's own address and sends the INVITE
-    with a Route to the gateway. timeout_s bounds each single step. AgentError says which step did not come.
+    via_proxy: False puts the gateway into the Request-URI; True addresses the callee's own address and
+    sends the INVITE with a Route to the gateway. timeout_s bounds each single step. AgentError says which
+    step did not come.
     """
     async with (
         Agent.start("callee", port=callee_port, address=callee_host) as b,
@@ -80,7 +81,9 @@ async def place_call(
             await a.wait("ringing", timeout_s=timeout_s)
             await asyncio.sleep(ring_s)
             await b.send("answer")
-            await asyncio.gather(a.wait("answered", timeout_s=timeout_s), b.wait("answered", timeout_s=timeout_s))
+            await asyncio.gather(
+                a.wait("answered", timeout_s=timeout_s), b.wait("answered", timeout_s=timeout_s)
+            )
             await asyncio.sleep(talk_s)
             await (a if hangup_by == "caller" else b).send("hangup")
             await b.wait("ended", timeout_s=timeout_s)

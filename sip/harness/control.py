@@ -4,8 +4,9 @@
         invite = await callee.wait("incoming", timeout_s=5)
         await callee.send("answer")
 
-Rules: leaving the block always ends the process (quit, then kill, both bounded) and raises if the agent broke; events
-are kept in order, and `wait` takes the first unconsumed one of that name, so nothing is lost between two waits.
+Rules: leaving the block always ends the process (quit, then kill, both bounded) and raises if the agent
+broke; events are kept in order, and `wait` takes the first unconsumed one of that name, so nothing is lost
+between two waits.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _START_S = 20.0
 
 
 class AgentError(RuntimeError):
-    """An agent failed or did not report in time; the text says which, what it had said, and its last log lines."""
+    """An agent failed or did not report in time; the text says which, what it had said, and its last log
+    lines.
+    """
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -67,7 +70,9 @@ class Agent:
         descriptor, name = tempfile.mkstemp(prefix=f"callwarden-{role}-", suffix=".log")
         log = Path(name)
         environment = dict(os.environ)
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environment.get("PYTHONPATH", "")]))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(_ROOT), environment.get("PYTHONPATH", "")])
+        )
         try:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "sip.harness.agent", "--role", role, "--port", str(port)),
@@ -86,7 +91,7 @@ class Agent:
             yield agent
         finally:
             await agent._stop()
-            log.unlink(missing_ok=True)
+            os.unlink(log)
 
     async def send(self, op: str, **fields: Any) -> None:
         """One command (`sip.harness.agent.Command`): call, ring, answer, reject, hold, unhold, hangup."""
@@ -151,6 +156,6 @@ class Agent:
         await self._reader
 
     def _story(self, what: str) -> str:
-        told = [f"{e.name} {({k: v for k, v in e.fields.items() if k != 'raw'})}" for e in self.events]
+        told = [f"{e.name} { ({k: v for k, v in e.fields.items() if k != 'raw'}) }" for e in self.events]
         tail = self._log.read_text(errors="replace").splitlines()[-8:] if self._log.exists() else []
         return "\n".join([f"{self.role} agent: {what}; reported:", *told, *tail])

@@ -1,5 +1,6 @@
-"""Kamailio as a neighbour: a transaction-stateful proxy that stays in the dialog (Record-Route), in front of the gateway
-or behind it. Requests outside a dialog go to `next_port`; everything else follows Route and Via."""
+"""Kamailio as a neighbour: a transaction-stateful proxy that stays in the dialog (Record-Route), in front
+of the gateway or behind it. Requests outside a dialog go to `next_port`; everything else follows Route and
+Via."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ class ProcessError(AssertionError):
 
 
 def free_ports(count: int, address: str = "127.0.0.1") -> list[int]:
-    """UDP ports that nobody holds now, all different, even, each with its odd neighbour free (RTP wants pairs)."""
+    """UDP ports that nobody holds now, all different, even, each with its odd neighbour free (RTP wants
+    pairs).
+    """
     held: list[socket.socket] = []
     ports: list[int] = []
     try:
@@ -51,11 +53,18 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> No
 
 
 @contextmanager
-def started(command: list[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: list[str], log: Path, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """`command` in a process group of its own, output to `log`; the whole group is killed at the end."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, env=env
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env=env,
         )
     try:
         yield process
@@ -99,15 +108,21 @@ def options(port: int, address: str = "127.0.0.1", timeout_s: float = 1.0) -> Me
             return None
 
 
-def wait_for_options(process: subprocess.Popen[bytes], port: int, log: Path, name: str, timeout_s: float = 20.0) -> None:
-    """Until the element on `port` answers OPTIONS with 200; raises with its log when it ends or stays silent."""
+def wait_for_options(
+    process: subprocess.Popen[bytes], port: int, log: Path, name: str, timeout_s: float = 20.0
+) -> None:
+    """Until the element on `port` answers OPTIONS with 200; raises with its log when it ends or stays
+    silent.
+    """
     deadline = time.monotonic() + timeout_s
     while True:
         answer = options(port, timeout_s=0.2)
         if answer is not None and answer.status == 200:
             return
         if process.poll() is not None:
-            raise ProcessError(f"{name} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}")
+            raise ProcessError(
+                f"{name} ended with {process.returncode}:\n{log.read_text(errors='replace')[-4000:]}"
+            )
         if time.monotonic() > deadline:
             raise ProcessError(f"{name} does not answer OPTIONS:\n{log.read_text(errors='replace')[-4000:]}")
         time.sleep(0.02)

@@ -1,8 +1,8 @@
 """SIPp as caller and called party (`tests/integration/scenarios/*.xml`), its statistics as numbers.
 
-    with sipp_server("uas_answer", port=callee):
-        result = run_sipp("uac_call", port=gateway, calls=500, rate=100)
-    assert result.failed == 0
+with sipp_server("uas_answer", port=callee):
+    result = run_sipp("uac_call", port=gateway, calls=500, rate=100)
+assert result.failed == 0
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def sipp_server(scenario: str, port: int, *, extra: tuple[str, ...] = ()) -> Ite
         with started(command, folder / "out") as process:
             wait_until(lambda: process.poll() is not None or _bound(port), 10, f"SIPp {scenario} on {port}")
             if process.poll() is not None:
-                raise ProcessError(f"SIPp {scenario} ended: {(folder / 'out').read_text(errors='replace')[-2000:]}")
+                raise ProcessError(
+                    f"SIPp {scenario} ended: {(folder / 'out').read_text(errors='replace')[-2000:]}"
+                )
             yield server
             status = stop(process)
         server.result = _result(folder, status)
@@ -84,7 +86,15 @@ def sipp_server(scenario: str, port: int, *, extra: tuple[str, ...] = ()) -> Ite
 
 def _command(scenario: str, folder: Path, port: int, calls: int, caller: str, callee: str) -> list[str]:
     ports = free_ports(3)
-    command = ["sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", "127.0.0.1", "-p", str(port or ports[0])]
+    command = [
+        "sipp",
+        "-sf",
+        str(SCENARIOS / f"{scenario}.xml"),
+        "-i",
+        "127.0.0.1",
+        "-p",
+        str(port or ports[0]),
+    ]
     command += ["-cp", str(ports[1]), "-mi", "127.0.0.1", "-mp", str(ports[2]), "-nostdin"]
     command += ["-trace_stat", "-stf", str(folder / "stat.csv"), "-fd", "1"]
     command += ["-trace_err", "-error_file", str(folder / "errors")]
@@ -97,8 +107,7 @@ def _bound(port: int) -> bool:
     """Is there a UDP socket on that port of any local address?"""
     wanted = f":{port:04X}"
     return any(
-        line.split()[1].endswith(wanted)
-        for line in Path("/proc/net/udp").read_text().splitlines()[1:]
+        line.split()[1].endswith(wanted) for line in Path("/proc/net/udp").read_text().splitlines()[1:]
     )
 
 
@@ -106,7 +115,9 @@ def _result(folder: Path, status: int) -> SippResult:
     with (folder / "stat.csv").open(newline="") as f:
         rows = list(csv.DictReader(f, delimiter=";"))
     if not rows:
-        raise ProcessError(f"SIPp wrote no statistics: {(folder / 'out').read_text(errors='replace')[-2000:]}")
+        raise ProcessError(
+            f"SIPp wrote no statistics: {(folder / 'out').read_text(errors='replace')[-2000:]}"
+        )
     last = rows[-1]
     errors = folder / "errors"
     return SippResult(

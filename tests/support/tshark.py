@@ -1,9 +1,9 @@
 """The wire as a third party sees it: tcpdump records loopback, tshark judges what one port sent.
 
-    with Capture(gateway.port) as wire:
-        ...calls...
-    assert wire.expert(gateway.port) == []
-    wire.close()                         # or let the `capture` fixture do it
+with Capture(gateway.port) as wire:
+    ...calls...
+assert wire.expert(gateway.port) == []
+wire.close()                         # or let the `capture` fixture do it
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Capture:
         command += ["-Z", "root", "-w", str(self.path), expression]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: self._ended() or b"listening on" in self._log.read_bytes(), 10, "tcpdump listening")
+        wait_until(
+            lambda: self._ended() or b"listening on" in self._log.read_bytes(), 10, "tcpdump listening"
+        )
         if self._ended():
             raise ProcessError(f"tcpdump ended: {self._log.read_text(errors='replace')}")
         return self
@@ -83,7 +85,9 @@ class Capture:
         return len(self._tshark(f"udp.srcport=={sent_by} && sip", ["frame.number"]))
 
     def expert(self, sent_by: int) -> list[Expert]:
-        """Warnings, errors and malformed entries in the SIP messages that `sent_by` sent. Empty is what we want."""
+        """Warnings, errors and malformed entries in the SIP messages that `sent_by` sent. Empty is what we
+        want.
+        """
         return tshark_expert(self.path, sent_by, self._ports)
 
     def _tshark(self, display_filter: str, fields: list[str]) -> list[list[str]]:
@@ -91,7 +95,9 @@ class Capture:
 
 
 def tshark_expert(pcap: Path, sent_by: int, sip_ports: tuple[int, ...] = ()) -> list[Expert]:
-    """The same judgement for any capture file. Raises when tshark sees no SIP from that port: silence proves nothing."""
+    """The same judgement for any capture file. Raises when tshark sees no SIP from that port: silence
+    proves nothing.
+    """
     ports = sip_ports or (sent_by,)
     base = f"udp.srcport=={sent_by}"
     if not _tshark(pcap, f"{base} && sip", ["frame.number"], ports):
@@ -99,7 +105,9 @@ def tshark_expert(pcap: Path, sent_by: int, sip_ports: tuple[int, ...] = ()) -> 
     fields = ["frame.number", "_ws.expert.severity", "_ws.expert.group", "_ws.expert.message"]
     found = []
     for frame, severities, groups, messages in _tshark(pcap, f"{base} && _ws.expert", fields, ports):
-        for severity, group, message in zip(severities.split("|"), groups.split("|"), messages.split("|"), strict=True):
+        for severity, group, message in zip(
+            severities.split("|"), groups.split("|"), messages.split("|"), strict=True
+        ):
             entry = Expert(int(frame), int(severity, 0), int(group, 0), message)
             if entry.severity >= _WARN or entry.group == _MALFORMED:
                 found.append(entry)
