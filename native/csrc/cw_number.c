@@ -1,0 +1,312 @@
+/* Digits to numbers, for any country; the Chinese plan stands in cw_cn_plan.c.
+ *
+ * The way of a number: digits are taken out of the text (cw_digits_read), a carrier prefix of the trunk's table falls, then
+ * the form decides: + or 00 is international; anything else is national of the trunk's country, completed by a
+ * phone-context or the trunk's own area. Nothing is guessed: what fits no form has no number (STANDARDS 8.2, last row), so
+ * that a list entry can never hit a call by accident. The one exception leans the other way: an odd spelling of an
+ * emergency number is that emergency number (STANDARDS 10, trap 11).
+ */
+#include "cw_digits.h"
+
+#define FOREIGN_MIN 7 /* the shortest numbers of E.164 with their country code: +247 xxxx, +683 xxxx */
+
+const char *cw_class_name(unsigned cls)
+{
+    static const char *const names[] = {
+#define X(id, name) name,
+        CW_CLASSES(X)
+#undef X
+    };
+    return cls < CW_C_COUNT ? names[cls] : "?";
+}
+
+/* ---- reading and writing ---- */
+
+static int hex(uint8_t c)
+{
+    if (cw_isdigit(c))
+        return c - '0';
+    c = cw_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void cw_digits_read(const uint8_t *text, size_t len, bool escapes, struct cw_digits *out)
+{
+    size_t n = 0;
+    out->plus = out->dial = out->other = out->over = false;
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = text[i];
+        if (escapes && c == '%' && len - i > 2 && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+            c = (uint8_t)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
+            i += 2;
+        }
+        if (cw_likely(cw_isdigit(c))) {
+            if (cw_unlikely(n == CW_DIGITS_CAP)) {
+                out->over = true;
+                continue;
+            }
+            out->d[n++] = (char)c;
+        } else if (c == '+' && n == 0 && !out->plus && !out->other) {
+            out->plus = true;
+        } else if (c == '*' || c == '#') {
+            out->dial = true;
+        } else if (c != '-' && c != '.' && c != '(' && c != ')' && c != ' ') {
+            out->other = true;
+        }
+    }
+    out->n = (uint8_t)n;
+}
+
+static cw_num decimal(cw_num start, const char *d, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        start = start * 10 + (cw_num)(d[i] - '0');
+    return start;
+}
+
+cw_num cw_num_e164(const char *d, size_t n)
+{
+    return n == 0 || n > CW_NUM_DIGITS_MAX || d[0] == '0' ? 0 : decimal(0, d, n);
+}
+
+cw_num cw_num_short(const char *d, size_t n)
+{
+    return n == 0 || n > CW_NUM_DIGITS_MAX ? 0 : CW_NUM_SHORT | decimal(1, d, n);
+}
+
+size_t cw_num_text(cw_num n, char out[24])
+{
+    char rev[24];
+    size_t k = 0, len = 0;
+    bool is_short = (n & CW_NUM_SHORT) != 0;
+    for (cw_num v = n & ~CW_NUM_SHORT; v != 0; v /= 10)
+        rev[k++] = (char)('0' + v % 10);
+    if (is_short && k > 0)
+        k--; /* the leading 1 */
+    else if (k > 0)
+        out[len++] = '+';
+    while (k > 0)
+        out[len++] = rev[--k];
+    out[len] = '\0';
+    return len;
+}
+
+unsigned cw_num_digits(cw_num n)
+{
+    unsigned k = 0;
+    for (n &= ~CW_NUM_SHORT; n != 0; n /= 10)
+        k++;
+    return k;
+}
+
+/* ---- the never-block numbers, STANDARDS 8.4 ---- */
+
+#define SHORT(digits) (CW_NUM_SHORT | UINT64_C(1##digits))
+
+bool cw_num_is_floor(cw_num n)
+{
+    switch (n) { /* TS 22.101 10.1.1 */
+    case SHORT(112): case SHORT(911): case SHORT(999): case SHORT(000):
+    case SHORT(110): case SHORT(118): case SHORT(119): case SHORT(08):
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool cw_num_is_emergency(cw_num n)
+{
+    switch (n) {
+    case SHORT(120): case SHORT(122): case SHORT(12110): case SHORT(12119):
+    case SHORT(12395): case SHORT(95110): case SHORT(96110): case SHORT(12381):
+        return true;
+    default:
+        return cw_num_is_floor(n);
+    }
+}
+
+/* ---- plans ---- */
+
+static size_t country_digits(unsigned cc, char out[5])
+{
+    char rev[5];
+    size_t k = 0, n = 0;
+    for (; cc != 0; cc /= 10)
+        rev[k++] = (char)('0' + cc % 10);
+    while (k > 0)
+        out[n++] = rev[--k];
+    return n;
+}
+
+static bool starts(const char *d, size_t n, const char *prefix, size_t prefix_len)
+{
+    return n >= prefix_len && memcmp(d, prefix, prefix_len) == 0;
+}
+
+static cw_num none(uint32_t *classes)
+{
+    *classes = CW_BIT(IRREGULAR);
+    return 0;
+}
+
+/* An emergency number of the plan: the floor everywhere, China's own in China. 0 = it is none. */
+static cw_num emergency_of(const struct cw_dialplan *plan, const char *d, size_t n)
+{
+    cw_num key = n <= 5 ? cw_num_short(d, n) : 0;
+    return key != 0 && (plan->country_code == 86 ? cw_num_is_emergency(key) : cw_num_is_floor(key)) ? key : 0;
+}
+
+static cw_num take_emergency(cw_num key, uint32_t flags, uint32_t *classes)
+{
+    *classes = CW_BIT(SHORT) | CW_BIT(EMERGENCY) | CW_BIT(DOMESTIC) | flags;
+    return key;
+}
+
+/* Digits behind + or 00. */
+static cw_num international(const struct cw_dialplan *plan, const char *d, size_t n, uint32_t *classes)
+{
+    char cc[5];
+    size_t cc_len = country_digits(plan->country_code, cc);
+    if (n < 3 || d[0] == '0')
+        return none(classes); /* no country code begins with 0 */
+    if (plan->country_code == 86 && starts(d, n, "86", 2) && n > 2)
+        return cw_cn_significant(d + 2, n - 2, classes);
+    cw_num key = emergency_of(plan, d, n); /* +110: no telephone number of any country */
+    if (key != 0)
+        return take_emergency(key, CW_BIT(IRREGULAR), classes);
+    if ((key = cw_num_e164(d, n)) == 0)
+        return none(classes);
+    bool domestic = cc_len > 0 && starts(d, n, cc, cc_len);
+    if (domestic) {
+        cw_num code = emergency_of(plan, d + cc_len, n - cc_len);
+        if (code != 0)
+            return take_emergency(code, CW_BIT(CC_ON_SHORT), classes);
+    }
+    *classes = (domestic ? CW_BIT(DOMESTIC) : CW_BIT(FOREIGN)) | (n < FOREIGN_MIN ? CW_BIT(IRREGULAR) : 0);
+    return key;
+}
+
+static cw_num join(const char *a, size_t a_len, const char *b, size_t b_len, const char *c, size_t c_len)
+{
+    char all[CW_NUM_DIGITS_MAX];
+    if (a_len + b_len + c_len > sizeof all)
+        return 0;
+    memcpy(all, a, a_len);
+    memcpy(all + a_len, b, b_len);
+    memcpy(all + a_len + b_len, c, c_len);
+    return cw_num_e164(all, a_len + b_len + c_len);
+}
+
+/* National digits of a country other than China: trunk prefix 0. */
+static cw_num generic_national(const struct cw_dialplan *plan, const char *d, size_t n, const struct cw_local *local,
+                               uint32_t *classes)
+{
+    char cc[5];
+    size_t cc_len = country_digits(plan->country_code, cc);
+    uint32_t bare = local->given ? 0 : CW_BIT(BARE_NATIONAL);
+    cw_num key = emergency_of(plan, d, n);
+    if (key != 0)
+        return take_emergency(key, bare, classes);
+    bool own = cc_len > 0 && starts(d, n, cc, cc_len);
+    if (cc_len > 0) {
+        if (d[0] == '0') {
+            if ((key = emergency_of(plan, d + 1, n - 1)) != 0)
+                return take_emergency(key, bare | CW_BIT(IRREGULAR), classes);
+            key = n > 4 && d[1] != '0' ? join(cc, cc_len, d + 1, n - 1, NULL, 0) : 0;
+        } else if (own && (key = emergency_of(plan, d + cc_len, n - cc_len)) != 0) {
+            return take_emergency(key, CW_BIT(CC_ON_SHORT), classes);
+        } else if (local->area_len > 0 && n >= 4 && n <= 8) {
+            key = join(cc, cc_len, local->area, local->area_len, d, n);
+        } else if (own && n >= cc_len + 7) {
+            key = cw_num_e164(d, n);
+            bare = 0;
+        }
+        if (key != 0) {
+            *classes = CW_BIT(DOMESTIC) | bare;
+            return key;
+        }
+    }
+    if (!plan->bare_is_foreign || local->given || n < FOREIGN_MIN || (key = cw_num_e164(d, n)) == 0)
+        return none(classes);
+    *classes = (own ? CW_BIT(DOMESTIC) : CW_BIT(FOREIGN)) | CW_BIT(IRREGULAR);
+    return key;
+}
+
+/* Takes a carrier prefix off, once; what remains must be a number again, so that 12593 itself and mobiles of 11 digits
+ * that begin like a prefix stay whole. */
+static size_t carrier_prefix(const struct cw_dialplan *plan, const char *d, size_t n)
+{
+    for (unsigned i = 0; i < plan->n_strip && i < sizeof plan->strip / sizeof plan->strip[0]; i++) {
+        size_t len = strnlen(plan->strip[i], sizeof plan->strip[i]);
+        if (len == 0 || !starts(d, n, plan->strip[i], len))
+            continue;
+        if (n - len >= 7 || emergency_of(plan, d + len, n - len) != 0)
+            return len;
+    }
+    return 0;
+}
+
+static cw_num national(const struct cw_dialplan *plan, const char *d, size_t n, const struct cw_local *local,
+                       uint32_t *classes)
+{
+    return plan->country_code == 86 ? cw_cn_national(plan, d, n, local, classes)
+                                    : generic_national(plan, d, n, local, classes);
+}
+
+/* RFC 3966 5.1.5: a local number with a global phone-context. A context of the trunk's country names the area; digits
+ * that are no national form, and all of other countries, are appended to the context. */
+static cw_num in_context(const struct cw_dialplan *plan, const struct cw_digits *context, const char *d, size_t n,
+                         uint32_t *classes)
+{
+    char cc[5], all[2 * CW_DIGITS_CAP];
+    size_t cc_len = country_digits(plan->country_code, cc);
+    cw_num key;
+    if (cc_len > 0 && starts(context->d, context->n, cc, cc_len)) {
+        struct cw_local local = {context->d + cc_len, context->n - cc_len, true};
+        if ((key = national(plan, d, n, &local, classes)) != 0)
+            return key;
+    } else if ((key = emergency_of(plan, d, n)) != 0) {
+        return take_emergency(key, 0, classes);
+    }
+    memcpy(all, context->d, context->n);
+    memcpy(all + context->n, d, n);
+    return international(plan, all, context->n + n, classes);
+}
+
+cw_num cw_digits_resolve(const struct cw_dialplan *plan, const struct cw_digits *digits, const uint8_t *context,
+                         size_t ctx_len, uint32_t *classes)
+{
+    const char *d = digits->d;
+    size_t n = digits->n;
+    if (n == 0) {
+        *classes = CW_BIT(NONNUMERIC);
+        return 0;
+    }
+    if (cw_unlikely(digits->other || digits->dial || digits->over))
+        return none(classes);
+    if (digits->plus)
+        return international(plan, d, n, classes);
+    if (plan->n_strip > 0) {
+        size_t cut = carrier_prefix(plan, d, n);
+        d += cut;
+        n -= cut;
+    }
+    if (n > 3 && d[0] == '0' && d[1] == '0') /* 000 is an emergency number */
+        return international(plan, d + 2, n - 2, classes);
+    if (ctx_len > 1) {
+        struct cw_digits c;
+        cw_digits_read(context, ctx_len, true, &c);
+        if (c.plus && c.n > 0 && !c.dial && !c.other && !c.over)
+            return in_context(plan, &c, d, n, classes);
+    }
+    struct cw_local local = {plan->area, strnlen(plan->area, sizeof plan->area), false};
+    return national(plan, d, n, &local, classes);
+}
+
+cw_num cw_canonical(const struct cw_dialplan *plan, const uint8_t *text, size_t len, const uint8_t *context, size_t ctx_len,
+                    uint32_t *classes)
+{
+    struct cw_digits digits;
+    cw_digits_read(text, len, false, &digits);
+    return cw_digits_resolve(plan, &digits, context, ctx_len, classes);
+}
