@@ -1,9 +1,10 @@
 """The configuration: frozen typed structs, each field with its unit and range beside it.
 
 Rules:
-- unknown keys are errors; every fault is reported, one line each, with file, line (where it can be found) and key;
-- the built-in default is this file's defaults: all on loopback, no server needed; config/callwarden.toml documents every
-  key and a test holds the two equal;
+- unknown keys are errors; every fault is reported, one line each, with file, line (where it can be found) and
+  key;
+- the built-in default is this file's defaults: all on loopback, no server needed; config/callwarden.toml
+  documents every key and a test holds the two equal;
 - nothing here opens sockets or creates files; paths are resolved once, at loading (`gateway.configfile`).
 """
 
@@ -91,7 +92,7 @@ def parse_endpoint(text: str) -> Endpoint:
         ip = ipaddress.ip_address(host)
     except ValueError:
         raise ValueError(
-            f"'{host}' is no IP address (names are not looked up on the way of a call)"
+            f"'{host}' is no IP address (names are not looked up)"
         ) from None
     return Endpoint(transport, str(ip), port)
 
@@ -99,7 +100,7 @@ def parse_endpoint(text: str) -> Endpoint:
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = "edge"  # how this node calls itself in logs and the journal
     state_dir: str = (
-        ""  # "": $XDG_STATE_HOME/callwarden, ~/.local/state/callwarden, for root /var/lib/callwarden
+        ""  # "": see configfile.default_state_dir
     )
     threads: Annotated[int, Meta(ge=1, le=32)] = 1  # data-plane threads
     busy_poll_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # microseconds; 0: sleep at once
@@ -108,7 +109,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     memo_entries: Annotated[int, Meta(ge=1024, le=1 << 26)] = 262_144  # verdicts kept for 32 s
     call_entries: Annotated[int, Meta(ge=1024, le=1 << 26)] = 262_144  # calls followed
     drain_s: Annotated[float, Meta(ge=0, le=3600)] = (
-        2.0  # SIGTERM: seconds of OPTIONS answered 503 before the stop
+        2.0  # SIGTERM: seconds of OPTIONS answered 503
     )
 
 
@@ -116,7 +117,7 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     bind: str = "udp:127.0.0.1:5060"
     advertise: str = (
-        ""  # host[:port] for Via and Record-Route; "": as bound; required with a wildcard address
+        ""  # host[:port] for Via and Record-Route; "": as bound; needed with a wildcard
     )
 
     @property
@@ -138,11 +139,11 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     trust_identity: bool = False  # believe its P-Asserted-Identity (RFC 3325)
     country_code: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}$")] = "86"
     area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}$")] = (
-        ""  # without trunk prefix, for 7-8 digit local numbers
+        ""  # without trunk prefix, for local numbers
     )
     strip_prefixes: Annotated[
         tuple[Digits, ...], Meta(max_length=8)
-    ] = ()  # carrier prefixes: "17951", "12593"
+    ] = ()  # of carriers: "17951"
     bare_is_foreign: bool = False  # digits without + or 00 that are no national form are foreign numbers
     record_route: bool = True
     label: tuple[LabelPlace, ...] = ("pai", "call-info")  # where labels go
@@ -152,7 +153,7 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     targets: Annotated[
         tuple[str, ...], Meta(min_length=1, max_length=16)
-    ]  # "udp:IP:PORT", the first live one is used
+    ]  # the first live one is used
     probe: Literal["options", "none"] = "options"
     probe_interval_s: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
     probe_timeout_s: Annotated[float, Meta(ge=0.05, le=32)] = 4.0
@@ -190,7 +191,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 class Guards(msgspec.Struct, frozen=True, kw_only=True):
     min_prefix_digits: Annotated[int, Meta(ge=1, le=15)] = (
-        5  # of a prefix on a deny list, after the country code
+        5  # after the country code
     )
 
 

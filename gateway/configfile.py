@@ -1,8 +1,9 @@
 """From TOML to a checked Config: every fault found in one pass, each with file, line and key.
 
-How it works: the TOML is decoded, each key of each table is converted alone (so that one bad key does not hide the
-next), then the parts are held against each other. Lines are found by a plain look at the text: table headers are
-counted and keys matched at the line's start; a key that is written otherwise is reported without a line.
+How it works: the TOML is decoded, each key of each table is converted alone (so that one bad key does not
+hide the next), then the parts are held against each other. Lines are found by a plain look at the text: table
+headers are counted and keys matched at the line's start; a key that is written otherwise gets its table's
+line.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ _KEY = re.compile(r"^\s*([A-Za-z0-9_-]+)\s*=")
 
 
 def find_config(given: str | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to read: -c, $CALLWARDEN_CONFIG, ./callwarden.toml, /etc/callwarden/callwarden.toml; None: built-in."""
+    """The file to read: -c, $CALLWARDEN_CONFIG, the current directory, /etc/callwarden; None: built-in."""
     chosen = given or environ.get("CALLWARDEN_CONFIG")
     if chosen:
         return Path(chosen)

@@ -1,6 +1,6 @@
 """The node's secret: 32 random bytes in state_dir/secret, readable by the owner only, created once.
 
-Every node that holds the same secret can handle any message of any call (DESIGN 4.1): copy the file to share it.
+Every node that holds the same secret can handle any message of any call (DESIGN 4.1): copy it to share it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ SECRET_BYTES = 32
 
 
 def load_or_create(path: Path, make: bytes) -> bytes:
-    """Content of the file; created with `make` (0600, atomically) when absent. Raises OSError, PermissionError."""
+    """Content of the file; created with `make` (0600, atomically) when absent. Raises OSError."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -37,7 +37,7 @@ def load_or_create(path: Path, make: bytes) -> bytes:
 
 
 def node_secret(state_dir: Path) -> bytes:
-    """The secret of this node; creates state_dir (0700) and the file. Raises OSError with a line for the operator."""
+    """The secret of this node; creates state_dir (0700) and the file. Raises OSError with a clear line."""
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = state_dir / "secret"
     secret = load_or_create(path, secrets.token_bytes(SECRET_BYTES))
