@@ -14,7 +14,9 @@ struct cw_hist {
     _Atomic uint64_t bucket[CW_HIST_BUCKETS];
 };
 unsigned cw_hist_index(uint64_t ns);
-uint64_t cw_hist_upper(unsigned index); /* largest value that falls into the bucket */
+uint64_t cw_hist_upper(unsigned index); /* largest value that falls into the bucket; the last one's is 2^40 - 1 */
+/* Upper bound of the bucket that holds the q-th part (0..1) of all values; 0 when there are none. For readers. */
+uint64_t cw_hist_quantile(const struct cw_hist *h, double q);
 
 static inline void cw_bump(_Atomic uint64_t *c, uint64_t by)
 {
