@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
-enum { TIMER_MS = 10, T1_MS = 500, T2_MS = 4000, ID_TEXT = CW_LG_ID + 8 };
+enum { TIMER_MS = 10, T1_MS = 500, T2_MS = 4000, NAP_NS = 40000, ID_TEXT = CW_LG_ID + 8 };
 
 static void who(struct cw_lg_who *w, const struct sockaddr_in *a)
 {
@@ -42,8 +44,8 @@ int cw_lg_run_open(struct cw_lg_run *r, const struct cw_lg_opts *opts)
     r->slots = calloc(opts->window, sizeof *r->slots);
     r->free_slots = calloc(opts->window, sizeof *r->free_slots);
     if (!r->caller || !r->callee || !r->slots || !r->free_slots ||
-        cw_lg_sock_open(r->caller, &opts->caller, &opts->target) != 0 ||
-        cw_lg_sock_open(r->callee, &opts->callee, &opts->target) != 0) {
+        cw_lg_sock_open(r->caller, &opts->caller, &opts->target, opts->segment) != 0 ||
+        cw_lg_sock_open(r->callee, &opts->callee, &opts->target, opts->segment) != 0) {
         perror("cw_loadgen: cannot open the sockets");
         return -1;
     }
@@ -323,6 +325,13 @@ static void start_more(struct cw_lg_run *r, uint64_t now)
 
 static void idle(struct cw_lg_run *r)
 {
+    if (r->opts.idle == CW_LG_SPIN)
+        return;
+    if (r->opts.idle == CW_LG_NAP && r->opts.rate <= 0) {
+        struct timespec nap = { .tv_nsec = NAP_NS };
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
+        return;
+    }
     struct pollfd p[2] = { { .fd = r->caller->fd, .events = POLLIN }, { .fd = r->callee->fd, .events = POLLIN } };
     (void)poll(p, 2, r->opts.rate > 0 ? 1 : TIMER_MS);
 }
@@ -332,6 +341,7 @@ void cw_lg_run_calls(struct cw_lg_run *r, volatile const int *stop)
     uint64_t now = cw_lg_now_ns();
     uint64_t next_timer = now;
     uint64_t drain_ns;
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL); /* a nap is as short as asked for */
     r->begin_ns = now;
     r->from_ns = now + (uint64_t)(r->opts.warmup_s * 1e9);
     r->until_ns = r->from_ns + (uint64_t)(r->opts.seconds * 1e9);
@@ -359,7 +369,7 @@ void cw_lg_run_calls(struct cw_lg_run *r, volatile const int *stop)
             next_timer = now + TIMER_MS * MS;
         }
         cw_lg_sock_flush(r->caller);
-        if (got + answers == 0 && !r->opts.spin)
+        if (got + answers == 0)
             idle(r);
     } while (!r->stopping || (r->n_free < r->opts.window && now < drain_ns));
     r->end_ns = now;

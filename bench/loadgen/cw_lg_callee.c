@@ -35,7 +35,7 @@ void cw_lg_callee_handle(struct cw_lg_run *r, const char *buf, size_t len)
         c->callee_invites++;
         if (r->opts.mode == CW_LG_MIXED && s->flagged)
             c->flagged_leaked++;
-        if (m.n_via < 2 && memchr(m.via[0].p, ',', m.via[0].n) == NULL) {
+        if (!r->opts.bare && m.n_via < 2 && memchr(m.via[0].p, ',', m.via[0].n) == NULL) {
             cw_lg_run_invalid(r, "callee: the proxy added no Via", buf, len);
             return;
         }

@@ -16,9 +16,9 @@ int cw_lg_floor_measure(double seconds, unsigned bytes, struct cw_lg_floor *out)
     int result = -1;
     memset(out, 0, sizeof *out);
     (void)cw_lg_addr_parse("127.0.0.1:0", &any);
-    if (a == NULL || b == NULL || cw_lg_sock_open(b, &any, NULL) != 0)
+    if (a == NULL || b == NULL || cw_lg_sock_open(b, &any, NULL, false) != 0)
         goto done;
-    if (cw_lg_sock_open(a, &any, &b->local) != 0) {
+    if (cw_lg_sock_open(a, &any, &b->local, false) != 0) {
         cw_lg_sock_close(b);
         goto done;
     }

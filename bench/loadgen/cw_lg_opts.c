@@ -46,9 +46,12 @@ static const char help[] =
     "  --timeout S              a call without its final fails (default 32); retransmissions at 0.5, 1, 2, 4, 4, ... s\n"
     "  --drain S                at most so long for the last calls after the end (default 4)\n"
     "  --gap-us N               rtt, echo: pause between calls, so that the other side falls asleep (default 200)\n"
-    "  --spin                   never sleep: the system under test does not pay for waking this process\n"
+    "  --idle poll|nap|spin     with nothing to receive: wait in poll; sleep 40 us, so that answers gather and the\n"
+    "                           system under test does not pay for waking this process (default); never sleep\n"
     "  --seed N                 of the random numbers (default 1)\n"
     "  --no-sdp --no-trying     no bodies; no 100 from the callee      --pai   P-Asserted-Identity beside From\n"
+    "  --bare                   through cw_udp_forward, which is no proxy: the callee does not look for its Via\n"
+    "  --no-segment             send every datagram by itself instead of by segmentation (UDP_SEGMENT)\n"
     "  --json                   result as one JSON object on stdout\n"
     "\n"
     "Exit code: 0 all calls as expected, 1 some failed or had a wrong verdict, 2 bad usage.\n";
@@ -59,7 +62,7 @@ const char *cw_lg_mode_name(enum cw_lg_mode mode)
 }
 
 enum { O_TARGET = 256, O_CALLER, O_CALLEE, O_CPU, O_CALLERS, O_FLAGGED_FILE, O_SHARE, O_EXPECT, O_CALLEE_NUMBER,
-       O_SECONDS, O_WARMUP, O_WINDOW, O_RATE, O_TIMEOUT, O_DRAIN, O_GAP, O_SPIN, O_SEED, O_NO_SDP, O_NO_TRYING,
+       O_SECONDS, O_WARMUP, O_WINDOW, O_RATE, O_TIMEOUT, O_DRAIN, O_GAP, O_IDLE, O_SEED, O_NO_SDP, O_NO_TRYING, O_NO_SEGMENT, O_BARE,
        O_PAI, O_JSON, O_HELP };
 
 static const struct option options[] = {
@@ -71,8 +74,10 @@ static const struct option options[] = {
     { "warmup", 1, NULL, O_WARMUP },   { "window", 1, NULL, O_WINDOW },
     { "rate", 1, NULL, O_RATE },       { "timeout", 1, NULL, O_TIMEOUT },
     { "drain", 1, NULL, O_DRAIN },     { "gap-us", 1, NULL, O_GAP },
-    { "spin", 0, NULL, O_SPIN },       { "seed", 1, NULL, O_SEED },
+    { "idle", 1, NULL, O_IDLE },       { "seed", 1, NULL, O_SEED },
     { "no-sdp", 0, NULL, O_NO_SDP },   { "no-trying", 0, NULL, O_NO_TRYING },
+    { "no-segment", 0, NULL, O_NO_SEGMENT },
+    { "bare", 0, NULL, O_BARE },
     { "pai", 0, NULL, O_PAI },         { "json", 0, NULL, O_JSON },
     { "help", 0, NULL, O_HELP },       { NULL, 0, NULL, 0 },
 };
@@ -82,6 +87,17 @@ static int number(const char *text, double low, double high, double *value)
     char *end;
     *value = strtod(text, &end);
     return end != text && *end == '\0' && *value >= low && *value <= high ? 0 : -1;
+}
+
+static int idle(const char *text, enum cw_lg_idle *idle)
+{
+    static const char *const names[] = { "poll", "nap", "spin" };
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *idle = (enum cw_lg_idle)i;
+            return 0;
+        }
+    return -1;
 }
 
 static int apply(int key, const char *arg, struct cw_lg_opts *o)
@@ -106,9 +122,11 @@ static int apply(int key, const char *arg, struct cw_lg_opts *o)
     case O_WINDOW: bad = number(arg, 1, 65535, &v); o->window = (unsigned)v; break;
     case O_GAP: bad = number(arg, 0, 1e6, &v); o->gap_us = (unsigned)v; break;
     case O_SEED: bad = number(arg, 0, 1e15, &v); o->seed = (uint64_t)v; break;
-    case O_SPIN: o->spin = true; break;
+    case O_IDLE: return idle(arg, &o->idle);
     case O_NO_SDP: o->sdp = false; break;
     case O_NO_TRYING: o->trying = false; break;
+    case O_NO_SEGMENT: o->segment = false; break;
+    case O_BARE: o->bare = true; break;
     case O_PAI: o->pai = true; break;
     case O_JSON: o->json = true; break;
     default: return -1;
@@ -127,7 +145,7 @@ int cw_lg_opts_parse(int argc, char **argv, struct cw_lg_opts *o)
     int key, index = 0;
     *o = (struct cw_lg_opts){ .callers = "random", .callee_number = "+8613900000001", .seconds = 5, .warmup_s = 0.5,
                               .drain_s = 4, .timeout_s = 32, .flagged_share = 0.5, .window = 64, .gap_us = 200,
-                              .cpu = -1, .seed = 1, .sdp = true, .trying = true };
+                              .cpu = -1, .seed = 1, .sdp = true, .trying = true, .segment = true, .idle = CW_LG_NAP };
     (void)cw_lg_addr_parse("127.0.0.1:0", &o->caller);
     (void)cw_lg_addr_parse("127.0.0.1:0", &o->callee);
     while ((key = getopt_long(argc, argv, "", options, &index)) != -1) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum cw_lg_idle { CW_LG_POLL, CW_LG_NAP, CW_LG_SPIN };
 enum cw_lg_mode { CW_LG_INTERCEPT, CW_LG_RELAY, CW_LG_MIXED, CW_LG_RTT, CW_LG_ECHO, CW_LG_FLOOR };
 
 struct cw_lg_opts {
@@ -22,7 +23,8 @@ struct cw_lg_opts {
     int expect;      /* final code of an interception; 0: any non-2xx */
     int cpu;         /* -1: not pinned */
     uint64_t seed;
-    bool spin, json, sdp, pai, trying;
+    enum cw_lg_idle idle;
+    bool bare, segment, json, sdp, pai, trying;
 };
 
 /* Fills opts; returns 0, 1 when the program should end well (--help), 2 on bad usage (a line is on stderr). */
