@@ -169,7 +169,8 @@ def param(params: Params, name: bytes) -> bytes | None:
 
 def parse_uint(text: bytes, limit: int) -> int | None:
     """1*DIGIT not above `limit` (leading zeros are legal, 4475 wsinv); None for anything else."""
-    if not text or not text.isdigit() or len(text.lstrip(b"0")) > 20:
+    digits = text.lstrip(b"0")
+    if not text or not text.isdigit() or len(digits) > 20:
         return None
-    value = int(text)
+    value = int(digits or b"0")  # without the zeros: int() refuses very long digit strings
     return value if value <= limit else None
