@@ -28,7 +28,7 @@ def extension(name: str) -> Extension:
 setup(
     libraries=[CORE],
     ext_modules=cythonize(
-        [extension("sipscan"), extension("tables"), extension("plane")],
+        [extension("sipscan"), extension("numbers"), extension("tables"), extension("plane")],
         compiler_directives={"language_level": 3, "embedsignature": True, "binding": True},
     ),
 )

@@ -122,7 +122,7 @@ static cw_num after_trunk_prefix(const char *d, size_t n, uint32_t flags, uint32
 {
     uint32_t cls = subscriber(d, n);
     if (cls != 0)
-        return take_number(NULL, 0, d, n, cls | flags, classes);
+        return take_number("", 0, d, n, cls | flags, classes);
     size_t area = area_short(d, n, false);
     if (area != 0)
         return take_short(d + area, n - area, CW_BIT(AREA_SHORT) | flags, classes);
@@ -139,7 +139,7 @@ cw_num cw_cn_significant(const char *d, size_t n, uint32_t *classes)
         return after_trunk_prefix(d + 1, n - 1, CW_BIT(IRREGULAR), CW_BIT(CC_ON_SHORT), classes);
     uint32_t cls = subscriber(d, n);
     if (cls != 0)
-        return take_number(NULL, 0, d, n, cls, classes);
+        return take_number("", 0, d, n, cls, classes);
     if (is_emergency(d, n))
         return take_short(d, n, CW_BIT(CC_ON_SHORT), classes);
     size_t area = area_short(d, n, true); /* +86 951 110 before +86 951110 */
@@ -153,7 +153,7 @@ cw_num cw_cn_significant(const char *d, size_t n, uint32_t *classes)
         return take_short(d, n, CW_BIT(CC_ON_SHORT), classes);
     if (n < 3)
         return none(classes);
-    return take_number(NULL, 0, d, n, CW_BIT(IRREGULAR), classes); /* E.164 of China, of no shape that the plan knows */
+    return take_number("", 0, d, n, CW_BIT(IRREGULAR), classes); /* E.164 of China, of no shape that the plan knows */
 }
 
 cw_num cw_cn_national(const struct cw_dialplan *plan, const char *d, size_t n, const struct cw_local *local,
@@ -165,7 +165,7 @@ cw_num cw_cn_national(const struct cw_dialplan *plan, const char *d, size_t n, c
     uint32_t cls = subscriber(d, n);
     /* a fixed number without its 0 is none, unless ;phone-context=+86 says what stands before it */
     if (cls != 0 && (!(cls & CW_BIT(FIXED)) || (local->given && local->area_len == 0)))
-        return take_number(NULL, 0, d, n, cls | bare, classes);
+        return take_number("", 0, d, n, cls | bare, classes);
     if (d[0] == '0')
         return n > 1 ? after_trunk_prefix(d + 1, n - 1, bare, 0, classes) : none(classes);
     if (is_port(d, n) || (n >= 7 && known_short(d, n)))
@@ -175,7 +175,7 @@ cw_num cw_cn_national(const struct cw_dialplan *plan, const char *d, size_t n, c
     size_t m = cc ? n - 2 : 0;
     if (cc) {
         if ((cls = subscriber(after, m)) != 0)
-            return take_number(NULL, 0, after, m, cls, classes);
+            return take_number("", 0, after, m, cls, classes);
         if (is_emergency(after, m))
             return take_short(after, m, CW_BIT(CC_ON_SHORT), classes);
         size_t area = area_short(after, m, true);

@@ -212,7 +212,7 @@ static cw_num generic_national(const struct cw_dialplan *plan, const char *d, si
         if (d[0] == '0') {
             if ((key = emergency_of(plan, d + 1, n - 1)) != 0)
                 return take_emergency(key, bare | CW_BIT(IRREGULAR), classes);
-            key = n > 4 && d[1] != '0' ? join(cc, cc_len, d + 1, n - 1, NULL, 0) : 0;
+            key = n > 4 && d[1] != '0' ? join(cc, cc_len, d + 1, n - 1, "", 0) : 0;
         } else if (own && (key = emergency_of(plan, d + cc_len, n - cc_len)) != 0) {
             return take_emergency(key, CW_BIT(CC_ON_SHORT), classes);
         } else if (local->area_len > 0 && n >= 4 && n <= 8) {
