@@ -331,3 +331,16 @@ def _check_services(config: Config, reader: _Reader) -> None:
         )
     if not config.admin.token_file:
         reader.fault("admin.token_file", "is needed when the admin API listens on TCP")
+
+
+def restart_needed(old: Config, new: Config) -> list[str]:
+    """Keys whose change a running daemon cannot take over: what is bound, sized or opened at start."""
+    keys = []
+    if [(x.name, x.bind) for x in old.listeners] != [(x.name, x.bind) for x in new.listeners]:
+        keys.append("listener")
+    fixed = ("state_dir", "threads", "busy_poll_us", "cpus", "memo_entries", "call_entries")
+    keys += [f"node.{k}" for k in fixed if getattr(old.node, k) != getattr(new.node, k)]
+    for table in ("feed", "admin", "journal"):
+        if getattr(old, table) != getattr(new, table):
+            keys.append(table)
+    return keys
