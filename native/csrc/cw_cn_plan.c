@@ -96,16 +96,11 @@ static cw_num take_short(const char *d, size_t n, uint32_t flags, uint32_t *clas
     return key;
 }
 
-/* 86 + area + digits; the caller has checked that they fit E.164. */
 static cw_num take_number(const char *area, size_t area_len, const char *d, size_t n, uint32_t cls, uint32_t *classes)
 {
-    char all[CW_NUM_DIGITS_MAX] = "86";
-    if (2 + area_len + n > sizeof all)
-        return none(classes);
-    memcpy(all + 2, area, area_len);
-    memcpy(all + 2 + area_len, d, n);
-    *classes = CW_BIT(DOMESTIC) | cls;
-    return cw_num_e164(all, 2 + area_len + n);
+    cw_num key = cw_num_join(86, area, area_len, d, n);
+    *classes = key != 0 ? CW_BIT(DOMESTIC) | cls : CW_BIT(IRREGULAR);
+    return key;
 }
 
 /* Where the short code begins in area + short code; 0 = the digits are no such pair. */

@@ -18,9 +18,9 @@ struct cw_digits {
     bool over;  /* more than CW_DIGITS_CAP digits */
 };
 
-/* Take the digits out of `text`; RFC 3966 visual separators - . ( ) and space fall away. `escapes`: %hh is decoded,
- * once (RFC 3261 19.1.2). Reads text[0..len), never more. */
-void cw_digits_read(const uint8_t *text, size_t len, bool escapes, struct cw_digits *out);
+/* Take the digits out of `text`; RFC 3966 visual separators - . ( ) and space fall away. `user_part`: %hh is decoded,
+ * once (RFC 3261 19.1.2), and the first ';' ends it. Returns the octets taken; reads text[0..len), never more. */
+size_t cw_digits_read(const uint8_t *text, size_t len, bool user_part, struct cw_digits *out);
 
 /* cw_canonical() on digits that are read already; `area_context` as its context. */
 cw_num cw_digits_resolve(const struct cw_dialplan *plan, const struct cw_digits *digits, const uint8_t *context,
@@ -29,6 +29,10 @@ cw_num cw_digits_resolve(const struct cw_dialplan *plan, const struct cw_digits 
 /* 0 when the digits are none, more than 15, or (E.164) begin with 0. */
 cw_num cw_num_e164(const char *d, size_t n);
 cw_num cw_num_short(const char *d, size_t n);
+/* Country code, area and digits as one E.164 number; 0 when there is no country code or they are more than 15. */
+cw_num cw_num_join(unsigned cc, const char *area, size_t area_len, const char *d, size_t n);
+/* The first `keep` digits of n. */
+cw_num cw_num_head(cw_num n, unsigned keep);
 /* The world-wide floor of STANDARDS 8.4 alone. */
 bool cw_num_is_floor(cw_num n);
 

@@ -6,6 +6,7 @@
  * that a list entry can never hit a call by accident. The one exception leans the other way: an odd spelling of an
  * emergency number is that emergency number (STANDARDS 10, trap 11).
  */
+#include "cw_chars.h"
 #include "cw_digits.h"
 
 #define FOREIGN_MIN 7 /* the shortest numbers of E.164 with their country code: +247 xxxx, +683 xxxx */
@@ -30,22 +31,27 @@ static int hex(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-void cw_digits_read(const uint8_t *text, size_t len, bool escapes, struct cw_digits *out)
+size_t cw_digits_read(const uint8_t *text, size_t len, bool user_part, struct cw_digits *out)
 {
-    size_t n = 0;
+    size_t n = 0, i = 0;
     out->plus = out->dial = out->other = out->over = false;
-    for (size_t i = 0; i < len; i++) {
+    for (; i < len; i++) {
         uint8_t c = text[i];
-        if (escapes && c == '%' && len - i > 2 && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
+        if (cw_likely(cw_isdigit(c) && n < CW_DIGITS_CAP)) {
+            out->d[n++] = (char)c;
+            continue;
+        }
+        if (user_part && c == ';')
+            break;
+        if (user_part && c == '%' && len - i > 2 && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
             c = (uint8_t)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
             i += 2;
         }
-        if (cw_likely(cw_isdigit(c))) {
-            if (cw_unlikely(n == CW_DIGITS_CAP)) {
+        if (cw_isdigit(c)) {
+            if (n < CW_DIGITS_CAP)
+                out->d[n++] = (char)c;
+            else
                 out->over = true;
-                continue;
-            }
-            out->d[n++] = (char)c;
         } else if (c == '+' && n == 0 && !out->plus && !out->other) {
             out->plus = true;
         } else if (c == '*' || c == '#') {
@@ -55,23 +61,67 @@ void cw_digits_read(const uint8_t *text, size_t len, bool escapes, struct cw_dig
         }
     }
     out->n = (uint8_t)n;
+    return i;
 }
 
-static cw_num decimal(cw_num start, const char *d, size_t n)
+static const uint64_t power10[] = {1u,
+                                   10u,
+                                   100u,
+                                   1000u,
+                                   10000u,
+                                   100000u,
+                                   1000000u,
+                                   10000000u,
+                                   100000000u,
+                                   1000000000u,
+                                   10000000000u,
+                                   100000000000u,
+                                   1000000000000u,
+                                   10000000000000u,
+                                   100000000000000u,
+                                   1000000000000000u,
+                                   10000000000000000u,
+                                   100000000000000000u,
+                                   1000000000000000000u,
+                                   10000000000000000000u};
+
+/* Eight digits at once, the first in the lowest byte; each byte is 0 to 9. */
+static uint64_t eight(uint64_t x)
 {
-    for (size_t i = 0; i < n; i++)
-        start = start * 10 + (cw_num)(d[i] - '0');
-    return start;
+    x = x * 10 + (x >> 8);
+    return ((x & 0x000000ff000000ff) * 0x000f424000000064 + ((x >> 16 & 0x000000ff000000ff) * 0x0000271000000001)) >> 32;
+}
+
+/* n <= 16 */
+static uint64_t decimal(const char *d, size_t n)
+{
+    const uint8_t *u = (const uint8_t *)d;
+    uint64_t value = 0;
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++)
+            value = value * 10 + (uint64_t)(u[i] - '0');
+        return value;
+    }
+    if (n > 8)
+        value = eight((cw_load8(u) - CW_EACH * '0') << 8 * (16 - n)) * power10[8];
+    return value + eight(cw_load8(u + n - 8) - CW_EACH * '0');
 }
 
 cw_num cw_num_e164(const char *d, size_t n)
 {
-    return n == 0 || n > CW_NUM_DIGITS_MAX || d[0] == '0' ? 0 : decimal(0, d, n);
+    return n == 0 || n > CW_NUM_DIGITS_MAX || d[0] == '0' ? 0 : decimal(d, n);
 }
 
 cw_num cw_num_short(const char *d, size_t n)
 {
-    return n == 0 || n > CW_NUM_DIGITS_MAX ? 0 : CW_NUM_SHORT | decimal(1, d, n);
+    return n == 0 || n > CW_NUM_DIGITS_MAX ? 0 : CW_NUM_SHORT | (power10[n] + decimal(d, n));
+}
+
+cw_num cw_num_join(unsigned cc, const char *area, size_t area_len, const char *d, size_t n)
+{
+    if (cc == 0 || cw_num_digits(cc) + area_len + n > CW_NUM_DIGITS_MAX)
+        return 0;
+    return (cc * power10[area_len] + decimal(area, area_len)) * power10[n] + decimal(d, n);
 }
 
 size_t cw_num_text(cw_num n, char out[24])
@@ -93,10 +143,17 @@ size_t cw_num_text(cw_num n, char out[24])
 
 unsigned cw_num_digits(cw_num n)
 {
-    unsigned k = 0;
-    for (n &= ~CW_NUM_SHORT; n != 0; n /= 10)
-        k++;
-    return k;
+    n &= ~CW_NUM_SHORT;
+    if (n == 0)
+        return 0;
+    unsigned k = (64 - (unsigned)__builtin_clzll(n)) * 1233 >> 12; /* log10(2) */
+    return k + (n >= power10[k]);
+}
+
+cw_num cw_num_head(cw_num n, unsigned keep)
+{
+    unsigned digits = cw_num_digits(n);
+    return digits > keep ? n / power10[digits - keep] : n;
 }
 
 /* ---- the never-block numbers, STANDARDS 8.4 ---- */
@@ -166,11 +223,11 @@ static cw_num take_emergency(cw_num key, uint32_t flags, uint32_t *classes)
 static cw_num international(const struct cw_dialplan *plan, const char *d, size_t n, uint32_t *classes)
 {
     char cc[5];
-    size_t cc_len = country_digits(plan->country_code, cc);
     if (n < 3 || d[0] == '0')
         return none(classes); /* no country code begins with 0 */
-    if (plan->country_code == 86 && starts(d, n, "86", 2) && n > 2)
+    if (plan->country_code == 86 && d[0] == '8' && d[1] == '6')
         return cw_cn_significant(d + 2, n - 2, classes);
+    size_t cc_len = country_digits(plan->country_code, cc);
     cw_num key = emergency_of(plan, d, n); /* +110: no telephone number of any country */
     if (key != 0)
         return take_emergency(key, CW_BIT(IRREGULAR), classes);
@@ -184,17 +241,6 @@ static cw_num international(const struct cw_dialplan *plan, const char *d, size_
     }
     *classes = (domestic ? CW_BIT(DOMESTIC) : CW_BIT(FOREIGN)) | (n < FOREIGN_MIN ? CW_BIT(IRREGULAR) : 0);
     return key;
-}
-
-static cw_num join(const char *a, size_t a_len, const char *b, size_t b_len, const char *c, size_t c_len)
-{
-    char all[CW_NUM_DIGITS_MAX];
-    if (a_len + b_len + c_len > sizeof all)
-        return 0;
-    memcpy(all, a, a_len);
-    memcpy(all + a_len, b, b_len);
-    memcpy(all + a_len + b_len, c, c_len);
-    return cw_num_e164(all, a_len + b_len + c_len);
 }
 
 /* National digits of a country other than China: trunk prefix 0. */
@@ -212,11 +258,11 @@ static cw_num generic_national(const struct cw_dialplan *plan, const char *d, si
         if (d[0] == '0') {
             if ((key = emergency_of(plan, d + 1, n - 1)) != 0)
                 return take_emergency(key, bare | CW_BIT(IRREGULAR), classes);
-            key = n > 4 && d[1] != '0' ? join(cc, cc_len, d + 1, n - 1, "", 0) : 0;
+            key = n > 4 && d[1] != '0' ? cw_num_join(plan->country_code, "", 0, d + 1, n - 1) : 0;
         } else if (own && (key = emergency_of(plan, d + cc_len, n - cc_len)) != 0) {
             return take_emergency(key, CW_BIT(CC_ON_SHORT), classes);
         } else if (local->area_len > 0 && n >= 4 && n <= 8) {
-            key = join(cc, cc_len, local->area, local->area_len, d, n);
+            key = cw_num_join(plan->country_code, local->area, local->area_len, d, n);
         } else if (own && n >= cc_len + 7) {
             key = cw_num_e164(d, n);
             bare = 0;
