@@ -71,7 +71,6 @@ static inline struct cw_span cw_span_of(size_t off, size_t end)
     X(TOO_MANY_HEADERS, "too-many-headers", 400)   /* over CW_HDRS_MAX */                                             \
     X(TOO_LARGE, "too-large", 513)                 /* would not fit a datagram after the edits */                     \
     X(NO_ROUTE, "no-route", 404)                   /* nothing configured to send it to */                             \
-    X(HOP_DOWN, "hop-down", 503)                   /* every target of the hop is down */                              \
     X(FORBIDDEN_ROUTE, "forbidden-route", 403)     /* would be an open relay */                                       \
     /* dropped without an answer */                                                                                    \
     X(DROP_SHORT, "drop-short", 0)                 /* fewer bytes than any SIP message */                             \

@@ -17,7 +17,7 @@ static const uint8_t *display_end(const uint8_t *p, const uint8_t *end)
 /* A framed URI: a scheme, and nothing in it that cannot stand in one. */
 static bool framed(const uint8_t *p, const uint8_t *end)
 {
-    return p < end && (uint8_t)(cw_lower(*p) - 'a') < 26 && cw_skip(p, end, CW_CH_URI) == end &&
+    return p < end && (uint8_t)(cw_lower(*p) - 'a') < 26 && cw_skip_run(p, end, CW_CH_URI) == end &&
            memchr(p, ':', (size_t)(end - p));
 }
 
@@ -34,7 +34,7 @@ static const uint8_t *between_brackets(const uint8_t *buf, const uint8_t *p, con
 /* RFC 3261 20.10: without <> everything behind ';' is a header parameter. */
 static const uint8_t *bare(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_addr *addr)
 {
-    const uint8_t *stop = cw_skip(p, end, CW_CH_PVALUE);
+    const uint8_t *stop = cw_skip_run(p, end, CW_CH_PVALUE);
     if (!framed(p, stop))
         return NULL;
     addr->uri = cw_span_at(buf, p, stop);

@@ -11,7 +11,7 @@
 
 struct cw_verdict {
     uint8_t action;          /* enum cw_action */
-    uint8_t enforce_zero;    /* 0; keeps the struct without holes */
+    uint8_t keep_target;     /* 1: hop and target are a choice made before; 0 in the memo */
     uint16_t reason;         /* enum cw_reason */
     uint16_t rule;           /* index in the policy it was made with, CW_NO_RULE */
     uint16_t code;           /* SIP status of an interception */

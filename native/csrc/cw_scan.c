@@ -1,8 +1,8 @@
-/* The scanner, see cw_scan.h. One pass finds the line ends eight bytes at a time; a header name is known by its length
+/* The scanner, see cw_scan.h. One pass finds the line ends; a header name is known by its length
  * and first letter and then compared word by word, so that the table of names is never walked.
  */
 #include "cw_scan.h"
-#include "cw_chars.h"
+#include "cw_lines.h"
 
 /* "A b:c SIP/2.0\n\n" and "SIP/2.0 100 \n\n" are the shortest; a shorter datagram is a keep-alive or noise. */
 #define SHORTEST 14
@@ -13,38 +13,15 @@ struct line {
     bool bare_cr;
 };
 
-/* The line feed that ends the line at p. False when the datagram ends first. */
-static inline bool find_line(const uint8_t *p, const uint8_t *end, struct line *line)
+/* The rest of the line at `start`; false when the datagram ends first. */
+static inline bool next_line(struct cw_lines *lines, const uint8_t *start, struct line *line)
 {
-    line->bare_cr = false;
-    for (;;) {
-        while (end - p >= 8) {
-            uint64_t hit = cw_below8(cw_load8(p), 0x0e);
-            if (hit) {
-                p += cw_lowest8(hit);
-                goto control;
-            }
-            p += 8;
-        }
-        while (p < end && *p >= 0x0e)
-            p++;
-        if (p == end)
-            return false;
-    control:
-        if (*p == '\r') {
-            if (end - p >= 2 && p[1] == '\n') {
-                line->end = p;
-                line->next = p + 2;
-                return true;
-            }
-            line->bare_cr = true;
-        } else if (*p == '\n') {
-            line->end = p;
-            line->next = p + 1;
-            return true;
-        }
-        p++;
-    }
+    const uint8_t *lf = cw_lines_next(lines, &line->bare_cr);
+    if (cw_unlikely(!lf))
+        return false;
+    line->next = lf + 1;
+    line->end = lf - (lf > start && lf[-1] == '\r');
+    return true;
 }
 
 /* 0 for "SIP/2.0"; -CW_R_BAD_VERSION for a well-formed other version; -CW_R_BAD_START_LINE. RFC 3261 25.1:
@@ -101,9 +78,8 @@ static int request_line(struct cw_msg *m, const uint8_t *p, const uint8_t *end)
     m->method = cw_method_id(p, m->method_span.len);
     if (uri_end <= uri)
         return -CW_R_BAD_START_LINE;
-    for (const uint8_t *q = uri; q < uri_end; q++)
-        if (cw_unlikely(cw_is(*q, CW_CH_WS)))
-            return -CW_R_BAD_START_LINE;
+    if (memchr(uri, ' ', (size_t)(uri_end - uri)) || memchr(uri, '\t', (size_t)(uri_end - uri)))
+        return -CW_R_BAD_START_LINE;
     m->ruri = cw_span_at(m->buf, uri, uri_end);
     return fault;
 }
@@ -116,20 +92,33 @@ static inline void trim(const uint8_t **p, const uint8_t **end)
         --*end;
 }
 
+/* The ':' of a line, or what stands where it should; the name is not judged yet. */
+static inline const uint8_t *find_colon(const uint8_t *p, const uint8_t *end)
+{
+    for (; end - p >= 8; p += 8) {
+        uint64_t hit = cw_equal8(cw_load8(p), ':');
+        if (hit)
+            return p + cw_lowest8(hit);
+    }
+    while (p < end && *p != ':')
+        p++;
+    return p;
+}
+
 /* The header line [p, end), folds included, into hdr; false when it has no name or no colon. */
 static inline bool header_line(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_hdr *hdr)
 {
-    const uint8_t *name_end = cw_skip(p, end, CW_CH_TOKEN), *colon = name_end;
-    if (cw_unlikely(colon < end && *colon != ':')) { /* RFC 3261 7.3.1: white space before the colon */
-        while (colon < end && (*colon == ' ' || *colon == '\t'))
-            colon++;
-    }
-    if (cw_unlikely(name_end == p || colon == end || *colon != ':'))
+    const uint8_t *colon = find_colon(p, end), *name_end = colon;
+    if (cw_unlikely(colon == end))
+        return false;
+    while (name_end > p && (name_end[-1] == ' ' || name_end[-1] == '\t'))
+        name_end--; /* RFC 3261 7.3.1: white space before the colon */
+    hdr->name_len = (uint16_t)(name_end - p);
+    hdr->id = cw_header_id(p, hdr->name_len);
+    if (hdr->id == CW_H_OTHER && (name_end == p || cw_skip(p, name_end, CW_CH_TOKEN) != name_end))
         return false;
     const uint8_t *value = colon + 1;
     trim(&value, &end);
-    hdr->name_len = (uint16_t)(name_end - p);
-    hdr->id = cw_header_id(p, hdr->name_len);
     hdr->line_off = (uint16_t)(p - buf);
     hdr->value = cw_span_at(buf, value, end);
     return true;
@@ -137,7 +126,9 @@ static inline bool header_line(const uint8_t *buf, const uint8_t *p, const uint8
 
 int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m)
 {
-    memset(m, 0, offsetof(struct cw_msg, hdrs));
+    size_t head = offsetof(struct cw_msg, hdrs);
+    __asm__("" : "+r"(head)); /* of an unknown size: GCC makes a slow "rep stos" of a known one */
+    memset(m, 0, head);
     memset(m->first, 0xff, sizeof m->first);
     m->buf = buf;
     m->len = (uint32_t)len;
@@ -148,8 +139,12 @@ int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m)
         return -CW_R_TOO_LARGE;
 
     const uint8_t *end = buf + len, *p = buf;
+    struct cw_lines lines;
     struct line line;
-    if (!cw_is(*p, CW_CH_TOKEN) || !find_line(p, end, &line))
+    if (!cw_is(*p, CW_CH_TOKEN))
+        return -CW_R_DROP_NOT_SIP;
+    cw_lines_init(&lines, p, end);
+    if (!next_line(&lines, p, &line))
         return -CW_R_DROP_NOT_SIP;
     int fault = cw_ieq_lit(p, 4, "sip/") ? status_line(m, p, line.end) : request_line(m, p, line.end);
     if (fault == -CW_R_DROP_NOT_SIP)
@@ -166,7 +161,7 @@ int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m)
         const uint8_t *start = p;
         bool folded = false, bare_cr = false;
         for (;;) {
-            if (cw_unlikely(!find_line(p, end, &line))) {
+            if (cw_unlikely(!next_line(&lines, p, &line))) {
                 bad = -CW_R_BAD_HEADER; /* no empty line */
                 goto done;
             }

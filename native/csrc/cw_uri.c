@@ -94,17 +94,13 @@ static uint8_t uri_scheme(const uint8_t *p, const uint8_t *end, const uint8_t **
 
 int cw_uri_parse(const uint8_t *buf, struct cw_span text, struct cw_uri *uri)
 {
-    const uint8_t *p = buf + text.off, *end = p + text.len, *at = NULL;
+    const uint8_t *p = buf + text.off, *end = p + text.len;
     memset(uri, 0, sizeof *uri);
     uri->scheme = uri_scheme(p, end, &p);
     if (uri->scheme == CW_S_NONE)
         return -CW_R_BAD_URI;
-    for (const uint8_t *q = p; q < end; q++) {
-        if (!cw_is(*q, CW_CH_URI))
-            return -CW_R_BAD_URI;
-        if (*q == '@' && !at)
-            at = q; /* '@' cannot stand unescaped in a user part (RFC 3261 25.1): the first one ends it */
-    }
+    if (cw_skip_run(p, end, CW_CH_URI) != end)
+        return -CW_R_BAD_URI;
     uri->all = text;
     if (uri->scheme == CW_S_OTHER)
         return 0;
@@ -117,6 +113,8 @@ int cw_uri_parse(const uint8_t *buf, struct cw_span text, struct cw_uri *uri)
             uri->params = cw_span_at(buf, semi + 1, end);
         return 0;
     }
+    /* '@' cannot stand unescaped in a user part (RFC 3261 25.1): the first one ends it */
+    const uint8_t *at = memchr(p, '@', (size_t)(end - p));
     if (at) {
         const uint8_t *colon = memchr(p, ':', (size_t)(at - p)); /* ':' in a user part is %3A: what follows is a password */
         const uint8_t *user_end = colon ? colon : at;
