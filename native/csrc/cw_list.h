@@ -66,6 +66,8 @@ struct cw_hit {
 };
 /* THE hot call. true when num is in the list at time now_s. hit may be NULL. No locks, no writes, bounded. */
 bool cw_list_find(const struct cw_list *list, cw_num num, uint32_t now_s, struct cw_hit *hit);
+/* The same for threads that are no registered readers (control side): waits for the writer's lock. */
+bool cw_list_peek(struct cw_list *list, cw_num num, uint32_t now_s, struct cw_hit *hit);
 /* Warm the caches for a later cw_list_find of the same number. */
 void cw_list_prefetch(const struct cw_list *list, cw_num num);
 /* True when the list can match nothing: the caller saves itself the look-up. */

@@ -9,12 +9,16 @@ void *cw_big_alloc(size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
         return NULL;
-    if (bytes < CW_HUGE_PAGE) {
+    if (bytes < CW_MAP_FROM) {
         size_t size = round_up(bytes ? bytes : 1, CW_LINE);
         void *ptr = aligned_alloc(CW_LINE, size);
         if (ptr)
             memset(ptr, 0, size);
         return ptr;
+    }
+    if (bytes < CW_HUGE_PAGE) { /* pages that nobody touches cost nothing */
+        void *ptr = mmap(NULL, round_up(bytes, 4096), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        return ptr == MAP_FAILED ? NULL : ptr;
     }
     /* map one huge page more than asked and cut off both ends: the kernel only backs aligned ranges with huge pages */
     size_t size = round_up(bytes, 4096), whole = size + CW_HUGE_PAGE;
@@ -34,7 +38,7 @@ void cw_big_free(void *ptr, size_t bytes)
 {
     if (!ptr)
         return;
-    if (bytes < CW_HUGE_PAGE)
+    if (bytes < CW_MAP_FROM)
         free(ptr);
     else
         munmap(ptr, round_up(bytes, 4096));
