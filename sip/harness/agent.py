@@ -94,6 +94,7 @@ class Call(pj.Call):  # type: ignore[misc]
         super().__init__(agent.account, call_id)
         self._agent = agent
         self._sent = False
+        self._last_seen = b""
         self._first_response = False
         self._confirmed = False
         self._ended_reason: list[str] = []
@@ -105,11 +106,16 @@ class Call(pj.Call):  # type: ignore[misc]
         if event.tsx.state == pj.PJSIP_TSX_STATE_CALLING and not self._sent:
             self._sent = True
             self._agent.wire.emit("sent")
+        self._look_at(event)
+
+    def _look_at(self, event: pj.TsxStateEvent) -> None:
+        """Comes from both callbacks, because a rejection reaches `onCallState` before `onCallTsxState`."""
         if event.type != pj.PJSIP_EVENT_RX_MSG:
             return
         message = _parsed(_text(event.src.rdata.wholeMsg))
-        if message is None:
+        if message is None or bytes(message) == self._last_seen:
             return
+        self._last_seen = bytes(message)
         reasons = _headers_of(message, "Reason")
         if message.is_request:
             if message.method == b"BYE":
@@ -135,6 +141,8 @@ class Call(pj.Call):  # type: ignore[misc]
             self._confirmed = True
             self._agent.wire.emit("answered")
         elif info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
+            if prm.e.type == pj.PJSIP_EVENT_TSX_STATE:
+                self._look_at(prm.e.body.tsxState)
             self._agent.wire.emit(
                 "ended",
                 code=int(info.lastStatusCode),

@@ -8,14 +8,19 @@ wire.close()                         # or let the `capture` fixture do it
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from sip.checks import check_request, check_response
+from sip.errors import SipError
+from sip.message import parse
 from tests.support.process import ProcessError, free_port, options, wait_until
 
 _WARN = 0x00600000  # tshark's severities: chat, note, warn, error
@@ -32,12 +37,13 @@ class Expert(msgspec.Struct, frozen=True):
 
 
 class Capture:
-    """Records UDP of some loopback ports between enter and exit; the file lives until `close`."""
+    """Records UDP of some loopback ports between enter and exit; the file lives as long as the object."""
 
     def __init__(self, *ports: int, interface: str = "lo") -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="callwarden-pcap-")
-        self.path = Path(self._folder.name) / "lo.pcap"
-        self._log = Path(self._folder.name) / "log"
+        folder = Path(tempfile.mkdtemp(prefix="callwarden-pcap-"))
+        weakref.finalize(self, shutil.rmtree, folder)
+        self.path = folder / "lo.pcap"
+        self._log = folder / "log"
         self._ports = ports
         self._interface = interface
         self._marker = free_port()
@@ -74,15 +80,30 @@ class Capture:
             process.kill()
             process.wait()
 
-    def close(self) -> None:
-        self._folder.cleanup()
-
     def _ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
 
     def count(self, sent_by: int) -> int:
         """SIP messages that `sent_by` (a UDP port) sent."""
         return len(self._tshark(f"udp.srcport=={sent_by} && sip", ["frame.number"]))
+
+    def messages(self, sent_by: int) -> list[bytes]:
+        """The datagrams that `sent_by` sent, as they were on the wire."""
+        found = self._tshark(f"udp.srcport=={sent_by} && sip", ["udp.payload"])
+        return [bytes.fromhex(payload.replace(":", "")) for (payload,) in found]
+
+    def faults(self, sent_by: int) -> list[str]:
+        """What our own strict reading (sip.checks) holds against them; tshark lets much pass. Empty is
+        good.
+        """
+        out = []
+        for data in self.messages(sent_by):
+            try:
+                message = parse(data)
+                (check_request if message.is_request else check_response)(message)
+            except SipError as e:
+                out.append(f"{e}: {data[:200]!r}")
+        return out
 
     def expert(self, sent_by: int) -> list[Expert]:
         """Warnings, errors and malformed entries in the SIP messages that `sent_by` sent. Empty is what we
