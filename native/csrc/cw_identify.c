@@ -40,13 +40,12 @@ static void party_of(const uint8_t *buf, const struct cw_uri *uri, const struct 
     const uint8_t *user = buf + uri->user.off;
     struct cw_digits digits;
     size_t len = cw_digits_read(user, uri->user.len, true, &digits);
-    if (digits.n == 0) {
+    bool number = digits.n > 0 && (!digits.other || digits.plus || uri->user_phone || uri->scheme == CW_S_TEL);
+    if (!number) {
         if (is_nobody(user, len) || (uri->host.len == 17 && cw_ieq_lit(buf + uri->host.off, 17, "anonymous.invalid")))
             party->classes = CW_BIT(WITHHELD);
         return;
     }
-    if (digits.other && !digits.plus && !uri->user_phone && uri->scheme != CW_S_TEL)
-        return;
     struct cw_span context = {0, 0};
     if (len < uri->user.len) {
         struct cw_span params = cw_span_of(uri->user.off + len, (size_t)uri->user.off + uri->user.len);

@@ -272,6 +272,10 @@ static cw_num generic_national(const struct cw_dialplan *plan, const char *d, si
             return key;
         }
     }
+    if (cc_len > 0 && n >= 2 && n <= 6 && d[0] != '0') { /* what the country's own table of emergency numbers may hold */
+        *classes = CW_BIT(SHORT) | CW_BIT(DOMESTIC) | bare | (n < 3 ? CW_BIT(IRREGULAR) : 0);
+        return cw_num_short(d, n);
+    }
     if (!plan->bare_is_foreign || local->given || n < FOREIGN_MIN || (key = cw_num_e164(d, n)) == 0)
         return none(classes);
     *classes = (own ? CW_BIT(DOMESTIC) : CW_BIT(FOREIGN)) | CW_BIT(IRREGULAR);

@@ -56,8 +56,8 @@ struct cw_dialplan {
 
 /* Digits as dialled (separators and a leading + allowed, no parameters) to a number, with its class bits; STANDARDS 8.2.
  * `context` is a phone-context of the form "+8610", absent: ctx_len 0. Returns 0 (no number: NONNUMERIC or IRREGULAR
- * is set in *classes). For country codes other than 86: trunk prefix 0 and international prefix 00, no short-code
- * classes but EMERGENCY of the world-wide floor (112 911 999 000 110 118 119 08). */
+ * is set in *classes). For country codes other than 86: trunk prefix 0 and international prefix 00; bare 2 to 6 digits
+ * are short codes without classes of their own but EMERGENCY of the world-wide floor (112 911 999 000 110 118 119 08). */
 cw_num cw_canonical(const struct cw_dialplan *plan, const uint8_t *text, size_t len, const uint8_t *context, size_t ctx_len,
                     uint32_t *classes);
 
