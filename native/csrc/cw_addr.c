@@ -15,13 +15,15 @@ static const uint8_t *display_end(const uint8_t *p, const uint8_t *end)
 }
 
 /* A framed URI: a scheme, and nothing in it that cannot stand in one. */
-static bool framed(const uint8_t *p, const uint8_t *end)
+static inline bool framed(const uint8_t *p, const uint8_t *end)
 {
-    return p < end && (uint8_t)(cw_lower(*p) - 'a') < 26 && cw_skip_run(p, end, CW_CH_URI) == end &&
-           memchr(p, ':', (size_t)(end - p));
+    if (cw_unlikely(end - p < 5 || !cw_same(p, "sip:", 4)) &&
+        (p == end || (uint8_t)(cw_lower(*p) - 'a') >= 26 || !memchr(p, ':', (size_t)(end - p))))
+        return false;
+    return cw_skip_run(p, end, CW_CH_URI) == end;
 }
 
-static const uint8_t *between_brackets(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_addr *addr)
+static inline const uint8_t *between_brackets(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_addr *addr)
 {
     const uint8_t *close = memchr(p, '>', (size_t)(end - p));
     if (!close || !framed(p + 1, close))

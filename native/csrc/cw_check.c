@@ -63,21 +63,7 @@ static int check_vias(struct cw_msg *m)
 }
 
 /* word [ "@" word ]: any visible octets; white space would make two of it (RFC 3261 25.1; RFC 4475 intmeth). */
-static bool call_id_ok(const uint8_t *p, size_t len)
-{
-    const uint8_t *end = p + len;
-    if (!len)
-        return false;
-    for (; end - p >= 8; p += 8) {
-        uint64_t x = cw_load8(p);
-        if (cw_unlikely((cw_below8(x, 0x21) | cw_equal8(x, 0x7f) | (x & CW_EACH * 0x80)) != 0))
-            return false;
-    }
-    for (; p < end; p++)
-        if (*p < 0x21 || *p >= 0x7f)
-            return false;
-    return true;
-}
+static bool call_id_ok(const uint8_t *p, size_t len) { return len && cw_visible(p, p + len); }
 
 /* 1*DIGIT LWS Method. RFC 3261 8.1.1.5 wants less than 2^31; RFC 4475 3.1.2.4 fails what does not fit 32 bits. */
 static int check_cseq(struct cw_msg *m, struct cw_span value)

@@ -6,7 +6,7 @@
 
 static const struct name {
     uint8_t len;
-    uint8_t text[23]; /* at least 8 octets, so that whole words can be loaded */
+    char text[23];
 } headers[CW_H_COUNT] = {
 #define X(id, name, compact) [CW_H_##id] = {sizeof(name) - 1, name},
     CW_HEADERS(X)
@@ -44,7 +44,7 @@ static const char *const spellings[CW_H_COUNT] = {
 const char *cw_header_name(uint8_t id) { return id < CW_H_COUNT ? spellings[id] : ""; }
 
 /* The header that the length and a letter leave as the only candidate. */
-static uint8_t candidate(uint8_t first, uint8_t second, size_t len)
+static inline uint8_t candidate(int first, int second, size_t len)
 {
     switch (len) {
     case 2:
@@ -85,13 +85,6 @@ static uint8_t candidate(uint8_t first, uint8_t second, size_t len)
     }
 }
 
-/* Eight octets equal to the table's, letters in any case: 0x20 is set only where the table has a letter (0x40). */
-static inline bool same_word(const uint8_t *text, const uint8_t *lower)
-{
-    uint64_t want = cw_load8(lower);
-    return (cw_load8(text) | (want & CW_EACH * 0x40) >> 1) == want;
-}
-
 static uint8_t compact(uint8_t letter)
 {
 #define X(id, name, form) \
@@ -106,20 +99,11 @@ uint8_t cw_header_id(const uint8_t *name, size_t len)
 {
     if (len < 2)
         return len ? compact(cw_lower(*name)) : (uint8_t)CW_H_OTHER;
-    uint8_t id = candidate(cw_lower(name[0]), cw_lower(name[1]), len);
+    uint8_t id = candidate(name[0] | 0x20, name[1] | 0x20, len);
     const struct name *want = &headers[id];
     if (want->len != len)
         return CW_H_OTHER;
-    if (len < 8) {
-        for (size_t i = 0; i < len; i++)
-            if (cw_lower(name[i]) != want->text[i])
-                return CW_H_OTHER;
-        return id;
-    }
-    for (size_t i = 0; i + 8 < len; i += 8)
-        if (!same_word(name + i, want->text + i))
-            return CW_H_OTHER;
-    return same_word(name + len - 8, want->text + len - 8) ? id : (uint8_t)CW_H_OTHER;
+    return cw_same(name, want->text, len) ? id : (uint8_t)CW_H_OTHER;
 }
 
 #define IS(id) (memcmp(name, #id, len) == 0 ? (uint8_t)CW_M_##id : (uint8_t)CW_M_OTHER)

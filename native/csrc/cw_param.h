@@ -41,7 +41,7 @@ static inline int cw_param_step(const uint8_t **pos, const uint8_t *end, struct 
             if (!p)
                 return CW_PARAM_BAD;
         } else {
-            p = cw_skip(p, end, CW_CH_PVALUE);
+            p = cw_skip_run(p, end, CW_CH_PVALUE);
         }
         param->value_end = p;
     }
@@ -50,10 +50,6 @@ static inline int cw_param_step(const uint8_t **pos, const uint8_t *end, struct 
 }
 
 static inline size_t cw_param_len(const struct cw_param *param) { return (size_t)(param->name_end - param->name); }
-static inline bool cw_param_is(const struct cw_param *param, const char *name, size_t name_len)
-{
-    return cw_ieq(param->name, cw_param_len(param), name, name_len);
-}
-#define cw_param_is_lit(param, lit) cw_param_is((param), "" lit, sizeof(lit) - 1)
+#define cw_param_is_lit(param, lit) cw_same_lit((param)->name, cw_param_len(param), lit)
 
 #endif

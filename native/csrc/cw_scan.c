@@ -7,30 +7,13 @@
 /* "A b:c SIP/2.0\n\n" and "SIP/2.0 100 \n\n" are the shortest; a shorter datagram is a keep-alive or noise. */
 #define SHORTEST 14
 
-struct line {
-    const uint8_t *end;  /* behind the text: at CR LF or LF */
-    const uint8_t *next; /* behind the line feed */
-    bool bare_cr;
-};
-
-/* The rest of the line at `start`; false when the datagram ends first. */
-static inline bool next_line(struct cw_lines *lines, const uint8_t *start, struct line *line)
-{
-    const uint8_t *lf = cw_lines_next(lines, &line->bare_cr);
-    if (cw_unlikely(!lf))
-        return false;
-    line->next = lf + 1;
-    line->end = lf - (lf > start && lf[-1] == '\r');
-    return true;
-}
-
 /* 0 for "SIP/2.0"; -CW_R_BAD_VERSION for a well-formed other version; -CW_R_BAD_START_LINE. RFC 3261 25.1:
  * SIP-Version is case-insensitive. */
 static int sip_version(const uint8_t *p, const uint8_t *end)
 {
     if (cw_likely(end - p == 7 && memcmp(p, "SIP/2.0", 7) == 0))
         return 0;
-    if (end - p < 7 || !cw_ieq_lit(p, 4, "sip/"))
+    if (end - p < 7 || !cw_same_lit(p, 4, "sip/"))
         return -CW_R_BAD_START_LINE;
     const uint8_t *dot = memchr(p, '.', (size_t)(end - p));
     if (!dot || cw_number(p + 4, dot, 9999) < 0 || cw_number(dot + 1, end, 9999) < 0)
@@ -69,7 +52,7 @@ static int request_line(struct cw_msg *m, const uint8_t *p, const uint8_t *end)
         const uint8_t *version = last;
         while (version > uri && !cw_is(version[-1], CW_CH_WS))
             version--;
-        if (last - version < 4 || !cw_ieq_lit(version, 4, "sip/"))
+        if (last - version < 4 || !cw_same_lit(version, 4, "sip/"))
             return -CW_R_DROP_NOT_SIP;
         fault = last == end ? sip_version(version, last) : -CW_R_BAD_START_LINE;
         uri_end = version - 1;
@@ -84,44 +67,93 @@ static int request_line(struct cw_msg *m, const uint8_t *p, const uint8_t *end)
     return fault;
 }
 
-static inline void trim(const uint8_t **p, const uint8_t **end)
+/* The header line [start, end), folds included, into hdr; false when it has no name or no colon. `colon` is the first one
+ * behind `start`, 0 when the caller does not know it. */
+static inline bool header_line(const uint8_t *buf, uint32_t start, uint32_t end, uint32_t colon, struct cw_hdr *hdr)
 {
-    while (*p < *end && cw_is(**p, CW_CH_WS))
-        ++*p;
-    while (*end > *p && cw_is((*end)[-1], CW_CH_WS))
-        --*end;
-}
-
-/* The ':' of a line, or what stands where it should; the name is not judged yet. */
-static inline const uint8_t *find_colon(const uint8_t *p, const uint8_t *end)
-{
-    for (; end - p >= 8; p += 8) {
-        uint64_t hit = cw_equal8(cw_load8(p), ':');
-        if (hit)
-            return p + cw_lowest8(hit);
+    if (cw_unlikely(!colon)) {
+        const uint8_t *p = memchr(buf + start, ':', end - start);
+        if (!p)
+            return false;
+        colon = (uint32_t)(p - buf);
     }
-    while (p < end && *p != ':')
-        p++;
-    return p;
+    if (cw_unlikely(colon >= end))
+        return false;
+    uint32_t name_len = colon - start;
+    while (name_len && cw_unlikely(buf[start + name_len - 1] == ' ' || buf[start + name_len - 1] == '\t'))
+        name_len--; /* RFC 3261 7.3.1: white space before the colon */
+    uint8_t id = cw_header_id(buf + start, name_len);
+    if (id == CW_H_OTHER && (!name_len || !cw_visible(buf + start, buf + start + name_len)))
+        return false;
+    uint32_t value = colon + 1;
+    if (cw_likely(end - value >= 2 && buf[value] == ' '))
+        value++;
+    if (cw_unlikely(value == end || buf[value] <= ' ' || buf[end - 1] <= ' ')) {
+        while (value < end && cw_is(buf[value], CW_CH_WS))
+            value++;
+        while (end > value && cw_is(buf[end - 1], CW_CH_WS))
+            end--;
+    }
+    hdr->id = id;
+    hdr->next = 0xffff;
+    hdr->name_len = (uint16_t)name_len;
+    hdr->line_off = (uint16_t)start;
+    hdr->value = cw_span_of(value, end);
+    return true;
 }
 
-/* The header line [p, end), folds included, into hdr; false when it has no name or no colon. */
-static inline bool header_line(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_hdr *hdr)
+/* The header lines from `pos` on, up to the empty line. */
+static int header_lines(struct cw_msg *m, struct cw_lines *lines, uint32_t pos)
 {
-    const uint8_t *colon = find_colon(p, end), *name_end = colon;
-    if (cw_unlikely(colon == end))
-        return false;
-    while (name_end > p && (name_end[-1] == ' ' || name_end[-1] == '\t'))
-        name_end--; /* RFC 3261 7.3.1: white space before the colon */
-    hdr->name_len = (uint16_t)(name_end - p);
-    hdr->id = cw_header_id(p, hdr->name_len);
-    if (hdr->id == CW_H_OTHER && (name_end == p || cw_skip(p, name_end, CW_CH_TOKEN) != name_end))
-        return false;
-    const uint8_t *value = colon + 1;
-    trim(&value, &end);
-    hdr->line_off = (uint16_t)(p - buf);
-    hdr->value = cw_span_at(buf, value, end);
-    return true;
+    const uint8_t *buf = m->buf;
+    const uint32_t len = m->len;
+    uint16_t last[CW_H_COUNT]; /* of each name; set when first[] is */
+    uint32_t n = 0;
+    int fault = 0;
+    for (;;) {
+        const uint32_t start = pos, colon = cw_lines_colon(lines, start);
+        bool folded = false, bare_cr = false;
+        uint32_t lf = cw_lines_next(lines, &bare_cr);
+        while (lf && lf + 1 < len && lf > start + 1 && cw_unlikely(buf[lf + 1] == ' ' || buf[lf + 1] == '\t')) {
+            folded = true;
+            lf = cw_lines_next(lines, &bare_cr);
+        }
+        if (cw_unlikely(!lf)) {
+            fault = -CW_R_BAD_HEADER; /* no empty line */
+            break;
+        }
+        uint32_t end = lf;
+        if (cw_likely(end > start && buf[end - 1] == '\r'))
+            end--;
+        pos = lf + 1;
+        if (end == start) {
+            m->body = cw_span_of(pos, len);
+            break;
+        }
+        if (cw_unlikely(n == CW_HDRS_MAX)) {
+            fault = -CW_R_TOO_MANY_HEADERS;
+            break;
+        }
+        struct cw_hdr *hdr = &m->hdrs[n];
+        m->headers_end = (uint16_t)pos;
+        if (cw_unlikely(bare_cr || !header_line(buf, start, end, colon, hdr))) {
+            fault = -CW_R_BAD_HEADER;
+            continue;
+        }
+        hdr->folded = folded;
+        hdr->line_len = (uint16_t)(pos - start);
+        if (hdr->id != CW_H_OTHER) {
+            uint16_t *first = &m->first[hdr->id];
+            if (*first == 0xffff)
+                *first = (uint16_t)n;
+            else
+                m->hdrs[last[hdr->id]].next = (uint16_t)n;
+            last[hdr->id] = (uint16_t)n;
+        }
+        n++;
+    }
+    m->n_hdrs = (uint16_t)n;
+    return fault;
 }
 
 int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m)
@@ -137,70 +169,33 @@ int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m)
         return -CW_R_DROP_SHORT;
     if (len > CW_DATAGRAM_MAX)
         return -CW_R_TOO_LARGE;
-
-    const uint8_t *end = buf + len, *p = buf;
+    if (!cw_is(*buf, CW_CH_TOKEN))
+        return -CW_R_DROP_NOT_SIP;
     struct cw_lines lines;
-    struct line line;
-    if (!cw_is(*p, CW_CH_TOKEN))
+    bool bare_cr = false;
+    cw_lines_init(&lines, buf, len);
+    uint32_t lf = cw_lines_next(&lines, &bare_cr);
+    if (!lf)
         return -CW_R_DROP_NOT_SIP;
-    cw_lines_init(&lines, p, end);
-    if (!next_line(&lines, p, &line))
-        return -CW_R_DROP_NOT_SIP;
-    int fault = cw_ieq_lit(p, 4, "sip/") ? status_line(m, p, line.end) : request_line(m, p, line.end);
+    const uint8_t *line_end = buf + lf - (buf[lf - 1] == '\r');
+    int fault = cw_same_lit(buf, 4, "sip/") ? status_line(m, buf, line_end) : request_line(m, buf, line_end);
     if (fault == -CW_R_DROP_NOT_SIP)
         return fault;
-    if (line.bare_cr && !fault)
+    if (bare_cr && !fault)
         fault = -CW_R_BAD_START_LINE;
-    p = line.next;
-    m->headers_off = m->headers_end = (uint16_t)(p - buf);
-
-    uint16_t last[CW_H_COUNT]; /* of each name; set when first[] is */
-    unsigned n = 0;
-    int bad = 0;
-    for (;;) {
-        const uint8_t *start = p;
-        bool folded = false, bare_cr = false;
-        for (;;) {
-            if (cw_unlikely(!next_line(&lines, p, &line))) {
-                bad = -CW_R_BAD_HEADER; /* no empty line */
-                goto done;
-            }
-            bare_cr |= line.bare_cr;
-            p = line.next;
-            if (line.end == start || p == end || (*p != ' ' && *p != '\t'))
-                break;
-            folded = true;
-        }
-        if (line.end == start)
-            break;
-        if (cw_unlikely(n == CW_HDRS_MAX)) {
-            bad = -CW_R_TOO_MANY_HEADERS;
-            goto done;
-        }
-        struct cw_hdr *hdr = &m->hdrs[n];
-        m->headers_end = (uint16_t)(p - buf);
-        if (cw_unlikely(bare_cr || !header_line(buf, start, line.end, hdr))) {
-            bad = -CW_R_BAD_HEADER;
-            continue;
-        }
-        hdr->folded = folded;
-        hdr->line_len = (uint16_t)(p - start);
-        hdr->next = 0xffff;
-        if (hdr->id != CW_H_OTHER) {
-            if (m->first[hdr->id] == 0xffff)
-                m->first[hdr->id] = (uint16_t)n;
-            else
-                m->hdrs[last[hdr->id]].next = (uint16_t)n;
-            last[hdr->id] = (uint16_t)n;
-        }
-        n++;
-    }
-    m->body = cw_span_at(buf, line.next, end);
-done:
-    m->n_hdrs = (uint16_t)n;
+    m->headers_off = m->headers_end = (uint16_t)(lf + 1);
+    int header_fault = header_lines(m, &lines, lf + 1);
     if (!fault)
-        fault = bad;
+        fault = header_fault;
     return fault && m->is_response ? -CW_R_DROP_BAD_RESPONSE : fault;
+}
+
+static inline void trim(const uint8_t **p, const uint8_t **end)
+{
+    while (*p < *end && cw_is(**p, CW_CH_WS))
+        ++*p;
+    while (*end > *p && cw_is((*end)[-1], CW_CH_WS))
+        --*end;
 }
 
 bool cw_next_value(const struct cw_msg *m, const struct cw_hdr *h, uint32_t *pos, struct cw_span *value, bool *bad)

@@ -13,11 +13,11 @@ static void uri_params(const uint8_t *buf, const uint8_t *p, const uint8_t *end,
             semi = end;
         const uint8_t *eq = memchr(name, '=', (size_t)(semi - name));
         size_t name_len = (size_t)((eq ? eq : semi) - name), value_len = eq ? (size_t)(semi - eq - 1) : 0;
-        if (cw_ieq_lit(name, name_len, "lr"))
+        if (cw_same_lit(name, name_len, "lr"))
             uri->lr = true; /* "lr=on" and "lr=true" are habits of old proxies */
-        else if (cw_ieq_lit(name, name_len, "user"))
-            uri->user_phone = eq && cw_ieq_lit(eq + 1, value_len, "phone");
-        else if (eq && value_len && cw_ieq_lit(name, name_len, "maddr"))
+        else if (cw_same_lit(name, name_len, "user"))
+            uri->user_phone = eq && cw_same_lit(eq + 1, value_len, "phone");
+        else if (eq && value_len && cw_same_lit(name, name_len, "maddr"))
             uri->maddr = cw_span_at(buf, eq + 1, semi);
         p = semi + (semi < end);
     }
@@ -68,7 +68,7 @@ static int uri_host(const uint8_t *buf, const uint8_t *p, const uint8_t *end, st
 static uint8_t uri_scheme(const uint8_t *p, const uint8_t *end, const uint8_t **rest)
 {
     size_t len = (size_t)(end - p);
-    if (cw_likely(len > 4 && p[3] == ':' && cw_ieq_lit(p, 3, "sip"))) {
+    if (cw_likely(len > 4 && cw_same(p, "sip:", 4))) {
         *rest = p + 4;
         return CW_S_SIP;
     }
@@ -79,13 +79,13 @@ static uint8_t uri_scheme(const uint8_t *p, const uint8_t *end, const uint8_t **
         return CW_S_NONE;
     *rest = colon + 1;
     size_t name_len = (size_t)(colon - p);
-    if (cw_ieq_lit(p, name_len, "sip"))
+    if (cw_same_lit(p, name_len, "sip"))
         return CW_S_SIP;
-    if (cw_ieq_lit(p, name_len, "sips"))
+    if (cw_same_lit(p, name_len, "sips"))
         return CW_S_SIPS;
-    if (cw_ieq_lit(p, name_len, "tel"))
+    if (cw_same_lit(p, name_len, "tel"))
         return CW_S_TEL;
-    if (len > 12 && cw_ieq_lit(p, 12, "urn:service:")) {
+    if (len > 12 && cw_same_lit(p, 12, "urn:service:")) {
         *rest = p + 12;
         return CW_S_URN_SERVICE;
     }

@@ -24,9 +24,9 @@ static const uint8_t *sent_protocol(const uint8_t *p, const uint8_t *end, struct
         start = cw_skip_ws(p + 1, end);
     }
     size_t len = (size_t)(p - start);
-    via->is_udp = cw_ieq_lit(start, len, "udp");
-    via->is_tcp = cw_ieq_lit(start, len, "tcp");
-    via->is_tls = cw_ieq_lit(start, len, "tls");
+    via->is_udp = cw_same_lit(start, len, "udp");
+    via->is_tcp = cw_same_lit(start, len, "tcp");
+    via->is_tls = cw_same_lit(start, len, "tls");
     return p;
 }
 
