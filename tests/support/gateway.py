@@ -19,7 +19,9 @@ from typing import Any
 
 from tests.support.process import ProcessError, free_port, stop, wait_for_options
 
-CALLWARDEN = Path(sys.executable).parent / "callwarden"
+# the installed program's module: the same entry point as `callwarden`, in the interpreter that runs the tests
+CALLWARDEN = (sys.executable, "-m", "gateway.cli")
+ROOT = Path(__file__).resolve().parents[2]
 
 CONFIG = """
 [node]
@@ -112,7 +114,8 @@ class GatewayUnderTest:
         """Until it answers OPTIONS; raises with its words when it ends first."""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [str(CALLWARDEN), "run", "-c", str(self.config)],
+                [*CALLWARDEN, "run", "-c", str(self.config)],
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -141,7 +144,8 @@ class GatewayUnderTest:
     def cli(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`callwarden ARGUMENTS -c CONFIG`; raises with its words when it fails and `check` is on."""
         done = subprocess.run(
-            [str(CALLWARDEN), *arguments, "-c", str(self.config)],
+            [*CALLWARDEN, *arguments, "-c", str(self.config)],
+            cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
