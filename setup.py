@@ -14,10 +14,10 @@ CORE_FLAGS = OPTIMISE + (STRICT if os.environ.get("CALLWARDEN_STRICT", "1") == "
 CORE = ("cwcore", {"sources": sorted(glob("native/csrc/*.c")), "cflags": ["-fPIC", *CORE_FLAGS]})
 
 
-def extension(name: str) -> Extension:
+def extension(source: str) -> Extension:
     return Extension(
-        f"native.{name}",
-        [f"native/{name}.pyx"],
+        source.removesuffix(".pyx").replace("/", "."),
+        [source],
         include_dirs=["native/csrc"],
         depends=[*glob("native/csrc/*.h"), *glob("native/csrc/*.c")],
         extra_compile_args=OPTIMISE,
@@ -28,7 +28,7 @@ def extension(name: str) -> Extension:
 setup(
     libraries=[CORE],
     ext_modules=cythonize(
-        [extension("sipscan"), extension("numbers"), extension("tables"), extension("plane")],
+        [extension(source) for source in sorted(glob("native/*.pyx"))],
         compiler_directives={"language_level": 3, "embedsignature": True, "binding": True},
     ),
 )

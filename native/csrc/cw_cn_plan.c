@@ -189,9 +189,11 @@ cw_num cw_cn_national(const struct cw_dialplan *plan, const char *d, size_t n, c
     }
     if (n >= 3 && n <= 6)
         return take_short(d, n, bare, classes);
-    cw_num key = plan->bare_is_foreign && !local->given && n >= 7 ? cw_num_e164(d, n) : 0;
+    if (!plan->bare_is_foreign || local->given || n < 7)
+        return none(classes);
+    cw_num key = cc ? cw_cn_significant(after, m, classes) : cw_num_e164(d, n);
     if (key == 0)
         return none(classes);
-    *classes = (cc ? CW_BIT(DOMESTIC) : CW_BIT(FOREIGN)) | CW_BIT(IRREGULAR);
+    *classes = (cc ? *classes : CW_BIT(FOREIGN)) | CW_BIT(IRREGULAR);
     return key;
 }

@@ -20,21 +20,34 @@ struct cw_shared {               /* one for all threads; outlives every world */
     _Atomic uint8_t down[CW_HEALTH_MAX]; /* by health slot: 1 = the prober says down */
 };
 
-struct cw_stats {                /* one writer (its thread), any readers */
-    _Atomic uint64_t reasons[CW_R_COUNT];
-    _Atomic uint64_t rules[CW_RULES_MAX]; /* enforced matches by rule index; zeroed by nobody: readers keep the base */
-    _Atomic uint64_t shadows[CW_RULES_MAX];
-    _Atomic uint64_t actions[5]; /* enum cw_action, initial requests, retransmissions not counted */
-    _Atomic uint64_t received, sent, received_bytes, sent_bytes;
-    _Atomic uint64_t batches;
-    _Atomic uint64_t calls_new, calls_answered, calls_ended, calls_failed, calls_untracked;
-    _Atomic uint64_t labels_trimmed;  /* label left out because the datagram would pass 1300 bytes or the limit */
-    _Atomic uint64_t imitations;      /* inbound display-names or Call-Info removed */
-    struct cw_hist decision;     /* scan to decide, initial requests */
-    struct cw_hist transit;      /* kernel's receive stamp to after the send call */
-    struct cw_hist answer_ms;    /* INVITE to answer, ms */
-    struct cw_hist duration_ms;  /* answered calls, ms */
+/* Fields of the statistics; T is a counter, H a histogram. */
+#define CW_STATS_FIELDS(T, H)                                                                                          \
+    T reasons[CW_R_COUNT];                                                                                             \
+    T rules[CW_RULES_MAX];  /* enforced matches by rule index */                                                      \
+    T shadows[CW_RULES_MAX];                                                                                           \
+    T actions[5];           /* enum cw_action: initial requests, retransmissions not counted */                        \
+    T received, sent, received_bytes, sent_bytes, batches;                                                             \
+    T calls_new, calls_answered, calls_ended, calls_failed, calls_untracked;                                           \
+    T labels_trimmed;       /* Call-Info of a label left out: the datagram would pass 1,300 bytes */                   \
+    T imitations;           /* inbound display-names or Call-Info removed */                                           \
+    H decision;             /* ns, scan to decide, initial requests */                                                 \
+    H transit;              /* ns, kernel's receive stamp to after the send call */                                    \
+    H answer_ms;            /* INVITE to answer */                                                                     \
+    H duration_ms;          /* answered calls */
+
+struct cw_stats { /* one writer (its thread), any readers */
+    CW_STATS_FIELDS(_Atomic uint64_t, struct cw_hist)
 };
+struct cw_hist_totals {
+    uint64_t count, sum;
+    uint64_t bucket[CW_HIST_BUCKETS];
+};
+struct cw_totals { /* a reader's sum over threads */
+    CW_STATS_FIELDS(uint64_t, struct cw_hist_totals)
+};
+_Static_assert(sizeof(struct cw_totals) == sizeof(struct cw_stats), "summed word by word");
+/* Adds a thread's statistics to a sum that began as zeros. */
+void cw_stats_add(const struct cw_stats *from, struct cw_totals *to);
 
 struct cw_in {
     const uint8_t *buf;

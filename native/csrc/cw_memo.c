@@ -13,7 +13,8 @@
 
 #define WAYS 4
 #define WORDS (sizeof(struct cw_verdict) / 8)
-#define TRIES 32
+#define READ_TRIES 32
+#define WRITE_TRIES 256 /* some microseconds, only when the writer inside has lost its CPU */
 #define SKEW_MS 1000u /* threads read the clock once a batch: an entry may come from a little ahead of this thread's now */
 
 struct head {
@@ -99,7 +100,7 @@ bool cw_memo_get(const struct cw_memo *memo, uint64_t key, uint32_t now_ms, stru
 {
     const struct head *head = &memo->heads[key & memo->mask];
     const struct body *body = &memo->bodies[key & memo->mask];
-    for (unsigned tries = 0; tries < TRIES; tries++) {
+    for (unsigned tries = 0; tries < READ_TRIES; tries++) {
         uint32_t seq = atomic_load_explicit(&head->seq, memory_order_acquire);
         if (seq & 1) {
             relax();
@@ -146,11 +147,11 @@ static unsigned choose(struct head *head, uint64_t key, uint32_t now_ms, bool *f
     return best;
 }
 
-void cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *v)
+bool cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *v)
 {
     struct head *head = &memo->heads[key & memo->mask];
     struct body *body = &memo->bodies[key & memo->mask];
-    for (unsigned tries = 0; tries < TRIES; tries++) {
+    for (unsigned tries = 0; tries < WRITE_TRIES; tries++) {
         uint32_t seq = atomic_load_explicit(&head->seq, memory_order_relaxed);
         if ((seq & 1) || !atomic_compare_exchange_weak_explicit(&head->seq, &seq, seq + 1, memory_order_acquire,
                                                                 memory_order_relaxed)) {
@@ -162,12 +163,13 @@ void cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_
         if (first) {
             load_words(body, way, v);
             atomic_store_explicit(&head->seq, seq, memory_order_release); /* nothing changed: readers need not retry */
-            return;
+            return true;
         }
         atomic_store_explicit(&head->key[way], key, memory_order_release);
         atomic_store_explicit(&head->at[way], now_ms, memory_order_release);
         store_words(body, way, v);
         atomic_store_explicit(&head->seq, seq + 2, memory_order_release);
-        return;
+        return true;
     }
+    return false;
 }

@@ -29,8 +29,8 @@ void cw_memo_free(struct cw_memo *memo);
 /* key: 64 bits of the keyed transaction hash, never 0. now_ms: monotonic. true when a verdict younger than 32 s stands. */
 bool cw_memo_get(const struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *out);
 /* Store if there is none yet; when another thread was first, *v becomes its verdict (both copies of a duplicated INVITE
- * must be treated alike). Never fails, never waits. */
-void cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *v);
+ * must be treated alike). Never waits: false when the set stayed busy, nothing was stored and *v is the caller's own. */
+bool cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *v);
 uint64_t cw_memo_bytes(const struct cw_memo *memo);
 
 #endif

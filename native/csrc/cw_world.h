@@ -59,6 +59,11 @@ struct cw_hop {
     struct cw_ep targets[CW_TARGETS_MAX];
 };
 
+struct cw_name {
+    char text[CW_NAME_MAX];
+    uint8_t len;
+};
+
 enum cw_list_kind { CW_LK_ALLOW, CW_LK_DENY, CW_LK_CARD, CW_LK_WATCH };
 
 struct cw_world {
@@ -71,8 +76,8 @@ struct cw_world {
     struct cw_listener listeners[CW_LISTENERS_MAX];
     struct cw_list *lists[CW_LISTS_MAX]; /* not owned */
     uint8_t list_kinds[CW_LISTS_MAX];
-    struct { char text[CW_NAME_MAX]; uint8_t len; } names[CW_NAMES_MAX];     /* host names that mean this element */
-    struct { char text[CW_NAME_MAX]; uint8_t len; } markers[CW_MARKERS_MAX]; /* inbound text that imitates a card */
+    struct cw_name names[CW_NAMES_MAX];     /* host names that mean this element, in lower case */
+    struct cw_name markers[CW_MARKERS_MAX]; /* inbound text that imitates a card */
     struct cw_emergency emergency;
     struct cw_policy policy;
     struct cw_trunk *trunks;
