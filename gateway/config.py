@@ -17,6 +17,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from gateway.labels import DEFAULT_MARKERS
+
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 Digits = Annotated[str, Meta(pattern=r"^[0-9]{1,7}$")]
 Number = Annotated[str, Meta(pattern=r"^\+?[0-9]{2,15}$")]
@@ -91,34 +93,26 @@ def parse_endpoint(text: str) -> Endpoint:
     try:
         ip = ipaddress.ip_address(host)
     except ValueError:
-        raise ValueError(
-            f"'{host}' is no IP address (names are not looked up)"
-        ) from None
+        raise ValueError(f"'{host}' is no IP address (names are not looked up)") from None
     return Endpoint(transport, str(ip), port)
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = "edge"  # how this node calls itself in logs and the journal
-    state_dir: str = (
-        ""  # "": see configfile.default_state_dir
-    )
+    state_dir: str = ""  # "": see configfile.default_state_dir
     threads: Annotated[int, Meta(ge=1, le=32)] = 1  # data-plane threads
     busy_poll_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # microseconds; 0: sleep at once
     cpus: tuple[Annotated[int, Meta(ge=0, le=4095)], ...] = ()  # one a thread; empty: not pinned
     aliases: tuple[str, ...] = ()  # host names that mean this element in Route and Request-URI; 32 at most
     memo_entries: Annotated[int, Meta(ge=1024, le=1 << 26)] = 262_144  # verdicts kept for 32 s
     call_entries: Annotated[int, Meta(ge=1024, le=1 << 26)] = 262_144  # calls followed
-    drain_s: Annotated[float, Meta(ge=0, le=3600)] = (
-        2.0  # SIGTERM: seconds of OPTIONS answered 503
-    )
+    drain_s: Annotated[float, Meta(ge=0, le=3600)] = 2.0  # SIGTERM: seconds of OPTIONS answered 503
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
     bind: str = "udp:127.0.0.1:5060"
-    advertise: str = (
-        ""  # host[:port] for Via and Record-Route; "": as bound; needed with a wildcard
-    )
+    advertise: str = ""  # host[:port] for Via and Record-Route; "": as bound; needed with a wildcard
 
     @property
     def address(self) -> Endpoint:
@@ -138,12 +132,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     next_hop: str  # name of a hop
     trust_identity: bool = False  # believe its P-Asserted-Identity (RFC 3325)
     country_code: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}$")] = "86"
-    area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}$")] = (
-        ""  # without trunk prefix, for local numbers
-    )
-    strip_prefixes: Annotated[
-        tuple[Digits, ...], Meta(max_length=8)
-    ] = ()  # of carriers: "17951"
+    area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}$")] = ""  # without trunk prefix, for local numbers
+    strip_prefixes: Annotated[tuple[Digits, ...], Meta(max_length=8)] = ()  # of carriers: "17951"
     bare_is_foreign: bool = False  # digits without + or 00 that are no national form are foreign numbers
     record_route: bool = True
     label: tuple[LabelPlace, ...] = ("pai", "call-info")  # where labels go
@@ -151,9 +141,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
-    targets: Annotated[
-        tuple[str, ...], Meta(min_length=1, max_length=16)
-    ]  # the first live one is used
+    targets: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]  # the first live one is used
     probe: Literal["options", "none"] = "options"
     probe_interval_s: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
     probe_timeout_s: Annotated[float, Meta(ge=0.05, le=32)] = 4.0
@@ -190,9 +178,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Guards(msgspec.Struct, frozen=True, kw_only=True):
-    min_prefix_digits: Annotated[int, Meta(ge=1, le=15)] = (
-        5  # after the country code
-    )
+    min_prefix_digits: Annotated[int, Meta(ge=1, le=15)] = 5  # after the country code
 
 
 class Emergency(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,10 +189,7 @@ class Emergency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    markers: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=32)] = (
-        "反诈",
-        "防诈骗",
-    )
+    markers: Annotated[tuple[Annotated[str, Meta(min_length=1)], ...], Meta(max_length=32)] = DEFAULT_MARKERS
     # inbound text that imitates a card: removed from calls of trunks that are not trusted
 
 

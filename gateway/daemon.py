@@ -29,8 +29,9 @@ from gateway.feed import FeedError
 from gateway.lock import InUse, StateLock
 from gateway.metrics import Collector, RuleCounters
 from gateway.prober import Prober
-from native.plane import Plane, Texts, World
+from native.plane import Plane
 from native.tables import Rcu
+from native.world import Texts, World
 
 
 def run(config: Config, reread: Callable[[], Config]) -> int:

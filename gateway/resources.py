@@ -11,7 +11,7 @@ _HERE = Path(__file__).resolve().parent
 
 def data_path(name: str) -> Path:
     """Path of a file of config/; FileNotFoundError when this installation lacks it."""
-    for folder in (_HERE.parent / "config", _HERE / "data"):
+    for folder in (_HERE / "data", _HERE.parent / "config"):
         path = folder / name
         if path.is_file():
             return path
