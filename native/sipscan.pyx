@@ -183,7 +183,7 @@ cdef object _uri_tuple(const cw_uri *u):
     )
 
 
-cdef tuple _header_tuple(const cw_msg *m, unsigned i):
+cdef object _header_tuple(const cw_msg *m, unsigned i):
     cdef const cw_hdr *h = &m.hdrs[i]
     cdef uint32_t pos = h.value.off
     cdef cw_span value
