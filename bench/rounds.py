@@ -82,7 +82,8 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ratio(sides: dict[str, dict[str, Any]], key: str = "calls_per_s") -> float | None:
-    """Gateway over peer, medians."""
+    """Gateway over peer for calls a second, peer over gateway for CPU a call: above 1 the gateway is ahead."""
     if "gateway" not in sides or "kamailio" not in sides:
         return None
-    return float(sides["gateway"][key] / sides["kamailio"][key])
+    quotient = float(sides["gateway"][key] / sides["kamailio"][key])
+    return quotient if key.endswith("_per_s") else 1 / quotient

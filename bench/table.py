@@ -16,6 +16,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Intercept: gateway", "intercept.gateway.calls_per_s", "{:,.0f} calls/s"),
     ("Intercept: Kamailio", "intercept.kamailio.calls_per_s", "{:,.0f} calls/s"),
     ("Intercept: gateway / Kamailio", "intercept.ratio", "{:.2f} x"),
+    ("Intercept: CPU a call, Kamailio / gateway", "intercept.cpu_ratio", "{:.2f} x"),
     ("Intercept: CPU a call, gateway", "intercept.gateway.cpu_us_per_call", "{:.2f} us"),
     ("Intercept: CPU a call, Kamailio", "intercept.kamailio.cpu_us_per_call", "{:.2f} us"),
     ("Intercept: CPU a call, load generator", "intercept.gateway.client_cpu_us_per_call", "{:.2f} us"),
@@ -23,6 +24,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Relay: Kamailio", "relay.kamailio.calls_per_s", "{:,.0f} calls/s"),
     ("Relay: gateway / Kamailio", "relay.ratio", "{:.2f} x"),
     ("Relay: gateway / kernel's floor", "relay.floor_share", "{:.0%}"),
+    ("Relay: CPU a call, Kamailio / gateway", "relay.cpu_ratio", "{:.2f} x"),
     ("Relay: CPU a call, gateway", "relay.gateway.cpu_us_per_call", "{:.2f} us"),
     ("Relay: CPU a call, Kamailio", "relay.kamailio.cpu_us_per_call", "{:.2f} us"),
     ("Relay: CPU a call, load generator", "relay.gateway.client_cpu_us_per_call", "{:.2f} us"),
@@ -68,8 +70,8 @@ def render(result: dict[str, Any], console: Console) -> None:
     console.print(table)
     console.print(
         f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}, "
-        f"load {machine['load']:.2f} at the start; rates: median of {result['rounds']} rounds of {result['seconds']:g} s, "
-        f"{result['window']} calls outstanding"
+        f"load {machine['load']:.2f} at the start; rates: median of {result['rounds']} rounds of "
+        f"{result['seconds']:g} s, {result['window']} calls outstanding"
     )
     for name, why in result["not_measured"].items():
         console.print(f"[yellow]not measured: {name}[/]: {why}", markup=True, highlight=False)

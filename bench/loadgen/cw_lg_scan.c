@@ -17,6 +17,8 @@ bool cw_lg_span_ends(struct cw_lg_span s, const char *text, size_t n)
 struct cw_lg_span cw_lg_tag(struct cw_lg_span header)
 {
     struct cw_lg_span none = { header.p, 0 };
+    if (header.n == 0)
+        return none;
     const char *end = header.p + header.n;
     const char *p = memrchr(header.p, '>', header.n);
     for (p = p == NULL ? header.p : p; p < end; p++) {
@@ -33,6 +35,8 @@ struct cw_lg_span cw_lg_tag(struct cw_lg_span header)
 
 struct cw_lg_span cw_lg_uri(struct cw_lg_span header)
 {
+    if (header.n == 0)
+        return header;
     const char *open = memchr(header.p, '<', header.n);
     const char *end = header.p + header.n;
     if (open != NULL) {
