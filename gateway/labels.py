@@ -152,7 +152,7 @@ def imitates(text: str, markers: Iterable[str] = DEFAULT_MARKERS) -> str | None:
 
 
 def check_markers(markers: Iterable[str]) -> tuple[str, ...]:
-    """Markers that the data plane can hold; LabelError for one that would match every text or does not fit."""
+    """Markers that the data plane can hold; LabelError for one that matches every text or does not fit."""
     kept = tuple(dict.fromkeys(markers))
     for marker in kept:
         if not _folded(marker):
