@@ -115,7 +115,8 @@ static unsigned route(struct way *y, struct cw_verdict *v, bool in_dialog)
         y->out->dst = ep;
         return 0;
     }
-    if (in_dialog && y->route.next.all.len == 0 && !names_us(y, &y->route.uri) && cw_uri_ep(m, &y->route.uri, &ep) &&
+    if (in_dialog && v->keep_target == 0 /* the ACK of a rejection goes where its INVITE went, 16.11 */ &&
+        y->route.next.all.len == 0 && !names_us(y, &y->route.uri) && cw_uri_ep(m, &y->route.uri, &ep) &&
         may_go_to(y, &ep)) {
         y->out->dst = ep;
         return 0;

@@ -10,9 +10,11 @@ Leaving the block sends SIGTERM and demands exit status 0, unless the block itse
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -69,8 +71,8 @@ class GatewayUnderTest:
         extra: str = "",
         port: int = 0,
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="callwarden-t-")
-        self.folder = Path(self._folder.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="callwarden-t-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.port = port or free_port()
         self.config = self.folder / "callwarden.toml"
         self.log = self.folder / "log"
@@ -96,14 +98,11 @@ class GatewayUnderTest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            status = self.stop()
-            if kind is None and status != 0:
-                raise ProcessError(f"the gateway ended with {status}:\n{self.said()}")
-            if error is not None:
-                error.add_note(f"the gateway said:\n{self.said()}")
-        finally:
-            self._folder.cleanup()
+        status = self.stop()
+        if kind is None and status != 0:
+            raise ProcessError(f"the gateway ended with {status}:\n{self.said()}")
+        if error is not None:
+            error.add_note(f"the gateway said:\n{self.said()}")
 
     @property
     def pid(self) -> int:
