@@ -85,7 +85,7 @@ class Find(Request, frozen=True, kw_only=True):
 class AddCard(Request, frozen=True, kw_only=True):
     entries: list[str]
     title: str  # the name that is shown
-    list: str = "card"
+    into: str = "card"
     organisation: str = ""
     reason: str = ""
     icon: str = ""
@@ -97,7 +97,7 @@ class AddCard(Request, frozen=True, kw_only=True):
 
 class RemoveCard(Request, frozen=True, kw_only=True):
     entries: list[str]
-    list: str = "card"
+    into: str = "card"
 
 
 class PolicyText(Request, frozen=True, kw_only=True):

@@ -14,9 +14,11 @@ import contextlib
 import getpass
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from gateway.admin.api import OPERATIONS, BadRequest, NotFound, typed
 from gateway.config import Config, host_text
@@ -79,8 +81,8 @@ class RemoteGateway:
         path = operation.path
         for name in list(params):
             if f"{{{name}}}" in path:
-                path = path.replace(f"{{{name}}}", _quoted(str(params.pop(name))))
-        url = aiohttp.client.URL(self._base + path, encoded=True)
+                path = path.replace(f"{{{name}}}", quote(str(params.pop(name)), safe=""))
+        url = URL(self._base + path, encoded=True)
         body, headers, query = b"", {}, {}
         if "numbers" in params:
             body, headers = params.pop("numbers"), {"Content-Type": "application/octet-stream"}
@@ -98,12 +100,6 @@ class RemoteGateway:
             raise NotRunning(f"no gateway answers at {self._config.admin.listen}: {e}") from None
         except aiohttp.ClientError as e:
             raise ApiError(502, "broken", f"the gateway broke off: {e}") from None
-
-
-def _quoted(text: str) -> str:
-    from urllib.parse import quote
-
-    return quote(text, safe="")
 
 
 def _decoded(status: int, body: bytes) -> Any:
@@ -128,6 +124,7 @@ class LocalRules:
         from native.tables import Rcu
         from native.world import Texts
 
+        self._config = config
         try:
             self._lock = StateLock(config.state_path)
         except InUse as e:
@@ -146,11 +143,11 @@ class LocalRules:
 
     async def call(self, op: str, **params: Any) -> Any:
         from gateway.admin.operations import Operations
-        from gateway.control import Refused
+        from gateway.guards import Refused
 
         if op in ("status", "stats", "reload"):
             raise NotRunning("no gateway is running")
-        operations = Operations(self._control, f"cli:{getpass.getuser()}")
+        operations = Operations(self._control, self._config, f"cli:{getpass.getuser()}", running=False)
         try:
             answer = await getattr(operations, op)(typed(OPERATIONS[op], params))
         except BadRequest as e:

@@ -24,7 +24,8 @@ from gateway import metrics
 from gateway.admin.api import BODY_MAX, OPERATIONS, BadRequest, NotFound, Operation, typed
 from gateway.admin.operations import Operations
 from gateway.config import Config, ConfigError
-from gateway.control import Control, Refused
+from gateway.control import Control
+from gateway.guards import Refused
 from gateway.logs import get_logger
 from gateway.secret import load_or_create
 
@@ -35,6 +36,7 @@ OCTETS = "application/octet-stream"
 class Host(Protocol):
     """What the server needs of the daemon."""
 
+    config: Config
     control: Control
     collector: metrics.Collector
 
@@ -161,7 +163,7 @@ class AdminServer:
                 return json_response(direct[name]())
             if name == "reload":
                 return json_response({"changed": await self._host.reload()})
-            operations = Operations(self._host.control, _origin(request))
+            operations = Operations(self._host.control, self._host.config, _origin(request))
             return json_response(await getattr(operations, name)(wanted))
 
         return handle

@@ -33,7 +33,7 @@ def add(app: App, title: str, entries: tuple[str, ...], list_: str, **fields: An
     \b
     callwarden cards add 反诈中心 +861096110 --organisation 北京市公安局 --reason 反诈劝阻
     """
-    answer = app.call("cards_add", title=title, entries=list(entries), list=list_, **fields)
+    answer = app.call("cards_add", title=title, entries=list(entries), into=list_, **fields)
     app.applied(answer, f"card '{title}'")
 
 
@@ -47,7 +47,7 @@ def remove(app: App, entries: tuple[str, ...], list_: str) -> None:
     \b
     callwarden cards remove +861096110
     """
-    answer = app.call("cards_remove", entries=list(entries), list=list_)
+    answer = app.call("cards_remove", entries=list(entries), into=list_)
     app.applied(answer, "cards removed")
 
 

@@ -15,7 +15,8 @@ import click
 import msgspec
 from rich.console import Console
 
-from gateway.config import Config, ConfigError
+from gateway import logs
+from gateway.config import Config, ConfigError, Log
 from gateway.configfile import find_config, load_config
 from gateway.expiry import parse_expiry
 
@@ -64,6 +65,8 @@ class App:
     def gateway(self, work: Callable[[Gateway], Awaitable[T]], *, only_running: bool = False) -> T:
         """Run `work` with the running gateway, or the feed itself (and say so)."""
         from gateway.admin.client import connect
+
+        logs.configure(Log(level="warning"))
 
         async def run() -> T:
             async with connect(self.config, only_running=only_running) as gateway:
@@ -129,7 +132,7 @@ def _fail(app: App, code: str, message: str) -> NoReturn:
     sys.exit(FAILED)
 
 
-class Expiry(click.ParamType):
+class Expiry(click.ParamType[int]):
     name = "when"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:

@@ -17,9 +17,9 @@ import msgspec
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.admin.api import CHUNK_NUMBERS
+from gateway.admin.operations import dial_plan
 from gateway.commands.common import App, Failed
 from gateway.numberfile import Attributes, FileFault, Line, read
-from gateway.numbers import DialPlan
 
 if TYPE_CHECKING:
     from gateway.admin.client import Gateway
@@ -96,7 +96,7 @@ class _Pusher:
 
 def import_file(app: App, name: str, file: BinaryIO, skip_bad: bool, attrs: dict[str, Any]) -> None:
     config = app.config
-    plan = DialPlan(country_code=int(config.trunks[0].country_code), area=config.trunks[0].area_code)
+    plan = dial_plan(config)
     defaults = Attributes(**attrs)
     started = time.monotonic()
     now_s = time.time()
@@ -145,7 +145,7 @@ def import_file(app: App, name: str, file: BinaryIO, skip_bad: bool, attrs: dict
 
 def _report(app: App, name: str, pusher: _Pusher, faults: _Faults, skip_bad: bool, took_s: float) -> None:
     refused = bool(faults.count) and not skip_bad
-    data = {
+    data: dict[str, Any] = {
         "list": name,
         "pushed": pusher.pushed,
         "changed": pusher.changed,
@@ -185,9 +185,9 @@ def _seekable(file: BinaryIO) -> BinaryIO:
     """The file, or a temporary copy of a stream that cannot be read twice."""
     if file.seekable():
         return file
-    copy = tempfile.TemporaryFile()  # noqa: SIM115  closed by the caller
+    copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115  closed by the caller
     shutil.copyfileobj(file, copy, 1 << 20)
-    return copy  # type: ignore[return-value]
+    return copy
 
 
 def _progress(app: App) -> Progress:
