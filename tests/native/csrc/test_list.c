@@ -328,13 +328,13 @@ static void full_asks_for_a_merge(struct cw_rcu *rcu)
 /* Every width of attribute ids, blocks from thin to full, and a search for each offset: found or not, as the array says. */
 static void base_of(size_t n_attrs, unsigned share)
 {
-    static cw_num nums[60000];
-    static uint32_t ids[60000];
+    static cw_num nums[90000];
+    static uint32_t ids[90000];
     size_t n = 0;
     struct cw_attr *dict = calloc(n_attrs, sizeof *dict);
     for (size_t i = 0; i < n_attrs; i++)
         dict[i].text = (uint32_t)(i * 7919);
-    for (uint32_t i = 0; i < 60000; i++) {
+    for (uint32_t i = 0; i < 90000; i++) {
         bool skewed = i / 10000 == 1 ? i % 10000 >= 9000 : i / 10000 == 2 ? i % 10000 < 500 : true;
         if (skewed && rnd(1000) < share) {
             nums[n] = 8613800000000u + i;
@@ -344,15 +344,17 @@ static void base_of(size_t n_attrs, unsigned share)
     }
     struct cw_base *base;
     CHECK(cw_base_merge(NULL, nums, ids, n, dict, n_attrs, 0, &base) == CW_LIST_OK);
+    if (share == 1000)
+        CHECK_EQ(base->attr_width, n_attrs == 1 ? 0 : n_attrs <= 256 ? 1 : n_attrs <= 65536 ? 2 : 4);
     size_t k = 0;
-    for (uint32_t i = 0; i < 60000; i++) {
+    for (uint32_t i = 0; i < 90000; i++) {
         const struct cw_attr *got = cw_base_find(base, 8613800000000u + i);
         bool in = k < n && nums[k] == 8613800000000u + i;
         CHECK((got != NULL) == in);
         if (in)
             CHECK(memcmp(got, &dict[ids[k++]], sizeof *got) == 0);
     }
-    CHECK(!cw_base_find(base, 8613799999999u) && !cw_base_find(base, 8613800060000u));
+    CHECK(!cw_base_find(base, 8613799999999u) && !cw_base_find(base, 8613800090000u));
     struct cw_base_head head;
     struct cw_base other;
     memcpy(&head, base->memory, sizeof head);
