@@ -1,16 +1,18 @@
 """Numbers and the parties of a call, as the data plane computes them (native/csrc/cw_number.h)."""
 
 from collections.abc import Iterable
-from typing import Final, TypedDict
+from typing import Final, TypedDict, type_check_only
 
 CLASS_NAMES: Final[tuple[str, ...]]
 FLAG_NAMES: Final[dict[int, str]]
 
+@type_check_only
 class Party(TypedDict):
     key: int  # 0 = no number
     classes: frozenset[str]
     raw: str  # user part as received, surrogate escapes for octets that are no UTF-8
 
+@type_check_only
 class Parties(TypedDict):
     caller: Party
     presented: Party

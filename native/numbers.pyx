@@ -4,7 +4,8 @@ A thin face: it checks what comes from Python, calls C, and turns bits into name
 `lists import` use it, so that a list key and a call are canonicalised by the same code.
 """
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from array import array
+
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -132,25 +133,6 @@ cdef dict _party(const uint8_t *data, const cw_party *party):
     }
 
 
-cdef class _Keys:
-    """A sorted array of keys that C may read while this object lives."""
-
-    cdef cw_num *items
-    cdef uint32_t count
-
-    def __cinit__(self, keys=()):
-        cdef object ordered = sorted(keys)
-        self.items = <cw_num *>PyMem_Malloc(sizeof(cw_num) * (len(ordered) + 1))
-        if self.items == NULL:
-            raise MemoryError
-        for key in ordered:
-            self.items[self.count] = key
-            self.count += 1
-
-    def __dealloc__(self):
-        PyMem_Free(self.items)
-
-
 def canonical(text, *, int country_code=86, area="", bint bare_is_foreign=False, strip=(), context=""):
     """Key and class names of digits as dialled. Key 0: no number. ValueError: a plan that cannot be."""
     cdef cw_dialplan plan
@@ -208,17 +190,17 @@ def emergency(const uint8_t[::1] datagram not None, *, bint trusted=False, int c
     cdef cw_msg m
     cdef cw_parties parties
     cdef cw_emergency extra
-    cdef _Keys callees = _Keys(extra_callees), callers = _Keys(psap_callers)
+    cdef const cw_num[::1] callees = array("Q", sorted(extra_callees)), callers = array("Q", sorted(psap_callers))
     cdef size_t length = <size_t>datagram.shape[0]
     cdef bint answer
     _plan(&plan, country_code, area, bare_is_foreign, strip)
     if length == 0:
         raise ValueError("drop-short")
     _read(&datagram[0], length, &m)
-    extra.callees = callees.items
-    extra.n_callees = callees.count
-    extra.psap_callers = callers.items
-    extra.n_psap_callers = callers.count
+    extra.n_callees = <uint32_t>callees.shape[0]
+    extra.callees = &callees[0] if extra.n_callees else NULL
+    extra.n_psap_callers = <uint32_t>callers.shape[0]
+    extra.psap_callers = &callers[0] if extra.n_psap_callers else NULL
     with nogil:
         cw_identify(&m, &plan, trusted, &parties)
         answer = cw_is_emergency(&m, &parties, &extra)

@@ -5,17 +5,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "native/csrc"
-SOURCES = "number cn_plan identify emergency scan check addr uri via names reason chars".split()
-FLAGS = (
-    "-std=c11 -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -g -O1 -D_GNU_SOURCE"
-    " -fsanitize=address,undefined -fno-sanitize-recover=all"
-).split()
+SOURCES = "number cn_plan identify emergency scan check addr uri via names reason chars"
+STRICT = "-std=c11 -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror"
+SANITIZE = "-g -O1 -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=all"
 
 
 def test_standards_8_2_and_8_4_in_c(tmp_path: Path) -> None:
     program = tmp_path / "test_number"
-    sources = [CSRC / f"cw_{name}.c" for name in SOURCES]
-    build = ["gcc", *FLAGS, f"-I{CSRC}", ROOT / "tests/native/csrc/test_number.c", *sources, "-o", program]
+    sources = [CSRC / f"cw_{name}.c" for name in SOURCES.split()]
+    flags = [*STRICT.split(), *SANITIZE.split(), f"-I{CSRC}"]
+    build = ["gcc", *flags, ROOT / "tests/native/csrc/test_number.c", *sources, "-o", program]
     built = subprocess.run(build, capture_output=True, text=True, timeout=100)
     assert built.returncode == 0, built.stderr
     ran = subprocess.run([program], capture_output=True, text=True, timeout=60)

@@ -1,7 +1,7 @@
-"""STANDARDS 8.2 in regular expressions: what native.numbers.canonical must say, written without looking at speed.
+"""STANDARDS 8.2 in regular expressions: what native.numbers.canonical must say.
 
-The digits as dialled are matched against an ordered table of shapes; the first that fits decides. `expected()` gives the
-number as text ("+86...", "110", "" for none) and its class names.
+The digits as dialled are matched against an ordered table of shapes; the first that fits decides. What comes out
+is the number as text ("+86...", "110", "" for none) and its class names.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def china_national(plan: Plan, digits: str, area: str, given: bool) -> Answer:
         return china_after_trunk(digits[1:], bare) if digits.startswith("0") else None
 
     def long_code() -> Answer | None:
-        return code(digits, *bare) if fits(PORT, digits) or (len(digits) > 6 and fits(KNOWN, digits)) else None
+        long_known = len(digits) > 6 and fits(KNOWN, digits)
+        return code(digits, *bare) if long_known or fits(PORT, digits) else None
 
     def country() -> Answer | None:
         if not (rest := country_rest()):
