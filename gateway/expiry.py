@@ -10,7 +10,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse_expiry(text: str, now_s: float) -> int:
-    """To unix seconds: "30d", "12h", "2027-01-01", "2027-01-01T12:00+08:00" or unix seconds; "" and "never": 0.
+    """To unix seconds: "30d", "12h", "2027-01-01", "2027-01-01T12:00+08:00", unix seconds; "" and "never": 0.
 
     Dates without a zone are UTC. ValueError when it is none of these or already over.
     """

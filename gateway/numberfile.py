@@ -73,10 +73,21 @@ def _plain(n: int, line: str, plan: DialPlan, attributes: Attributes) -> Line:
 def _line(n: int, text: str, plan: DialPlan, attributes: Attributes) -> Line:
     if len(text) > 64:
         return Line(n, "", attributes, f"'{text[:20]}...' is too long for a number")
+    if (digits := _usual(text)) is not None:
+        return Line(n, digits, attributes, "")
     try:
         return Line(n, parse_entry(text.replace("#", "?"), plan), attributes, "")
     except NumberFault as e:
         return Line(n, "", attributes, str(e))
+
+
+def _usual(text: str) -> int | None:
+    """A mobile of mainland China in full, as most lines are: what parse_entry makes of it, without its work."""
+    if len(text) == 14 and text.startswith("+861") and text[4] in "3456789":
+        digits = text[1:]
+        if digits.isascii() and digits.isdigit():
+            return int(digits)
+    return None
 
 
 def _columns(header: list[str]) -> dict[str, int]:

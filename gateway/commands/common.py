@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
 
-from gateway import logs
 from gateway.config import Config, ConfigError, Log
 from gateway.configfile import find_config, load_config
 from gateway.expiry import parse_expiry
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gateway.admin.client import Gateway
 
 T = TypeVar("T")
@@ -37,8 +37,18 @@ class App:
     def __init__(self, config_option: str | None, as_json: bool) -> None:
         self._option = config_option
         self.as_json = as_json
-        self.out = Console(soft_wrap=True, highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    @functools.cached_property
+    def out(self) -> Console:
+        from rich.console import Console
+
+        return Console(soft_wrap=True, highlight=False)
+
+    @functools.cached_property
+    def err(self) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=True, soft_wrap=True, highlight=False)
 
     @functools.cached_property
     def config(self) -> Config:
@@ -64,6 +74,7 @@ class App:
 
     def gateway(self, work: Callable[[Gateway], Awaitable[T]], *, only_running: bool = False) -> T:
         """Run `work` with the running gateway, or the feed itself (and say so)."""
+        from gateway import logs
         from gateway.admin.client import connect
 
         logs.configure(Log(level="warning"))

@@ -77,7 +77,7 @@ def import_(app: App, name: str, file: Any, skip_bad: bool, **attrs: Any) -> Non
     callwarden lists import fraud numbers.txt --source 12321
     zcat dump.csv.gz | callwarden lists import suspect - --skip-bad
     """
-    from gateway.commands.importing import import_file
+    from gateway.importing import import_file
 
     import_file(app, name, file, skip_bad, attrs)
 

@@ -15,8 +15,8 @@ FILE = click.File("r", encoding="utf-8")
 def policy() -> None:
     """The policy: ordered rules over facts; the first enforced rule that matches decides.
 
-    A rule in mode "shadow" is evaluated and counted, and never acts: push a new rule as shadow, look at what it
-    would have done (callwarden top), then promote it.
+    A rule in mode "shadow" is evaluated and counted, and never acts: push a new rule as shadow, look at what
+    it would have done (callwarden top), then promote it.
     """
 
 
