@@ -10,7 +10,7 @@ from libc.string cimport memcpy
 from native.tables cimport Rcu
 from native.world cimport *
 
-from native.world import ACTIONS, RECORD_BYTES, methods, reasons
+from native.world import ACTIONS, CLASSES, RECORD_BYTES, Rule, Texts, callee_in, caller_in, fact_names, methods, reasons
 
 
 cdef extern from "cw_plane.h" nogil:
