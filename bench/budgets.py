@@ -39,6 +39,7 @@ BUDGETS = (
     Budget("decision.1000000.p99_ns", "3000 ns", lambda v, _: v <= 3000),
     Budget("decision.10000000.p50_ns", "1000 ns", lambda v, _: v <= 1000),
     Budget("decision.10000000.p99_ns", "3000 ns", lambda v, _: v <= 3000),
+    Budget("decision.10000000.alone.ns_per_lookup", "100 ns", lambda v, _: v <= 100),
     Budget("push.pushed_to_enforced_us.p50", "1 ms", lambda v, _: v <= 1000),
     Budget("push.pushed_to_enforced_us.p99", "50 ms", lambda v, _: v <= 50_000),
 )

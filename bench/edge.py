@@ -46,7 +46,9 @@ enabled = true
 
 
 def command() -> list[str]:
-    """`callwarden` beside this interpreter, else the module in this checkout."""
+    """$CALLWARDEN_BENCH_PROGRAM, `callwarden` beside this interpreter, or the module in this checkout."""
+    if chosen := os.environ.get("CALLWARDEN_BENCH_PROGRAM"):
+        return [chosen]
     script = Path(sys.executable).parent / "callwarden"
     if script.exists():
         return [str(script)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,12 +84,13 @@ def intercept(lab: Lab) -> dict[str, Any]:
     return out | {"ratio": ratio(out), "cpu_ratio": ratio(out, "cpu_us_per_call")}
 
 
-def relay(lab: Lab, floor_calls_per_s: float | None) -> dict[str, Any]:
+def relay(lab: Lab, floor_us: float | None) -> dict[str, Any]:
     """Whole calls of callers that are in no list: seven messages in, seven out."""
     with lab.sides("relay") as sides:
         out: dict[str, Any] = dict(alternate(sides, "relay", lab.setting, callers=CLEAN))
-    if "gateway" in out and floor_calls_per_s:
-        out["floor_share"] = out["gateway"]["calls_per_s"] / floor_calls_per_s
+    if "gateway" in out and floor_us:
+        out["floor_share"] = out["gateway"]["calls_per_s"] * floor_us / 1e6
+        out["floor_cpu_share"] = floor_us / out["gateway"]["cpu_us_per_call"]
     return out | {"ratio": ratio(out), "cpu_ratio": ratio(out, "cpu_us_per_call")}
 
 
@@ -147,6 +151,19 @@ def _loaded(lab: Lab, edge: Edge, count: int) -> dict[str, Any]:
     }
 
 
+def lookup_alone(lab: Lab, count: int) -> dict[str, Any]:
+    """The list structure by itself (lookup.py), on the server's core."""
+    lab.setting.progress(f"decision: look-ups alone, {count:,} numbers")
+    numbers = tools.numbers(lab.work / f"random-{count}", "random", count)
+    pin = ["taskset", "-c", str(lab.setting.server_cpu)]
+    argv = [*pin, sys.executable, str(Path(__file__).parent / "lookup.py"), str(numbers)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise BenchError(f"lookup.py: {done.stderr}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
 def decision(lab: Lab, counts: tuple[int, ...]) -> dict[str, Any]:
     """Scan to decide, as the gateway's own histogram has it, half of the callers flagged; memory a number."""
     out: dict[str, Any] = {}
@@ -154,6 +171,7 @@ def decision(lab: Lab, counts: tuple[int, ...]) -> dict[str, Any]:
         if lab.use_gateway:
             with gateway(lab.work, f"decision-{count}", cpu=lab.setting.server_cpu) as edge:
                 out[str(count)] = _loaded(lab, edge, count)
+            out[str(count)]["alone"] = lookup_alone(lab, count)
     if lab.use_peer:
         memory = []
         for count in (1, COUNT):

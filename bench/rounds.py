@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +38,7 @@ class Side:
 
 def one(side: Side, mode: str, setting: Setting, **options: Any) -> dict[str, Any]:
     """One round. Calls a second of the measured part; CPU of the server over every call of the round."""
-    before = side.child.cpu_s()
+    before, start = side.child.cpu_s(), time.monotonic()
     result = tools.loadgen(
         mode,
         cpu=setting.client_cpu,
@@ -47,7 +48,7 @@ def one(side: Side, mode: str, setting: Setting, **options: Any) -> dict[str, An
         window=setting.window,
         **options,
     )
-    cpu_s = side.child.cpu_s() - before
+    cpu_s, wall_s = side.child.cpu_s() - before, time.monotonic() - start
     if result["failures"] or result["finished"] == 0:
         raise BenchError(
             f"{side.name}, {mode}: {result['failures']} of {result['started']} calls failed: "
@@ -57,6 +58,7 @@ def one(side: Side, mode: str, setting: Setting, **options: Any) -> dict[str, An
         "calls_per_s": result["calls_per_s"],
         "cpu_us_per_call": cpu_s * 1e6 / result["finished"],
         "client_cpu_us_per_call": result["cpu_s"] * 1e6 / result["finished"],
+        "server_busy": cpu_s / wall_s,
         "retransmissions": result["retransmissions"],
         "answer_us": result["answer_us"],
     }
@@ -73,7 +75,7 @@ def alternate(sides: list[Side], mode: str, setting: Setting, **options: Any) ->
 
 
 def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    keys = ("calls_per_s", "cpu_us_per_call", "client_cpu_us_per_call")
+    keys = ("calls_per_s", "cpu_us_per_call", "server_busy", "client_cpu_us_per_call")
     out: dict[str, Any] = {key: statistics.median(r[key] for r in rounds) for key in keys}
     out["best_calls_per_s"] = max(r["calls_per_s"] for r in rounds)
     out["retransmissions"] = sum(r["retransmissions"] for r in rounds)
@@ -82,7 +84,7 @@ def summary(rounds: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ratio(sides: dict[str, dict[str, Any]], key: str = "calls_per_s") -> float | None:
-    """Gateway over peer for calls a second, peer over gateway for CPU a call: above 1 the gateway is ahead."""
+    """Gateway over peer for calls a second, peer over gateway for CPU: above 1 the gateway is ahead."""
     if "gateway" not in sides or "kamailio" not in sides:
         return None
     quotient = float(sides["gateway"][key] / sides["kamailio"][key])

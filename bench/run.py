@@ -53,7 +53,7 @@ def measure(
     jobs: dict[str, Callable[[], dict[str, Any]]] = {
         "floor": lambda: measures.floor(lab),
         "intercept": lambda: measures.intercept(lab),
-        "relay": lambda: measures.relay(lab, lookup(result, "floor.calls_per_s")),
+        "relay": lambda: measures.relay(lab, lookup(result, "floor.forwarder_cpu_us_per_call")),
         "rtt": lambda: measures.rtt(lab),
         "decision": lambda: measures.decision(lab, counts),
         "push": lambda: push(lab, pushes),
@@ -81,6 +81,7 @@ def measure(
 )
 @click.option("--server-cpu", default=0, show_default=True, help="Core of the system under test.")
 @click.option("--client-cpu", default=1, show_default=True, help="Core of the load generator.")
+@click.option("--callwarden", metavar="PATH", help="Another `callwarden` than the one of this environment.")
 @click.option("--peer-only", is_flag=True, help="Leave the gateway out.")
 @click.option("--no-peer", is_flag=True, help="Leave Kamailio out.")
 def main(
@@ -92,12 +93,17 @@ def main(
     json_file: Path | None,
     server_cpu: int,
     client_cpu: int,
+    callwarden: str | None,
     peer_only: bool,
     no_peer: bool,
 ) -> None:
     """Measure the gateway beside Kamailio and the kernel's floor."""
     console, progress = Console(), Console(stderr=True)
+    if not console.is_terminal:
+        console.width = 110
     chosen = families(only)
+    if callwarden:
+        os.environ["CALLWARDEN_BENCH_PROGRAM"] = str(Path(callwarden).resolve())
     if (os.cpu_count() or 1) < 2:
         raise click.ClickException("two cores are needed: one for the system under test, one for the load")
     setting = Setting(

@@ -24,6 +24,7 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Relay: Kamailio", "relay.kamailio.calls_per_s", "{:,.0f} calls/s"),
     ("Relay: gateway / Kamailio", "relay.ratio", "{:.2f} x"),
     ("Relay: gateway / kernel's floor", "relay.floor_share", "{:.0%}"),
+    ("Relay: forwarder's CPU a call / gateway's", "relay.floor_cpu_share", "{:.0%}"),
     ("Relay: CPU a call, Kamailio / gateway", "relay.cpu_ratio", "{:.2f} x"),
     ("Relay: CPU a call, gateway", "relay.gateway.cpu_us_per_call", "{:.2f} us"),
     ("Relay: CPU a call, Kamailio", "relay.kamailio.cpu_us_per_call", "{:.2f} us"),
@@ -38,6 +39,8 @@ FIGURES: tuple[tuple[str, str, str], ...] = (
     ("Decision p99, 1 million numbers", "decision.1000000.p99_ns", "{:,.0f} ns"),
     ("Decision p50, 10 million numbers", "decision.10000000.p50_ns", "{:,.0f} ns"),
     ("Decision p99, 10 million numbers", "decision.10000000.p99_ns", "{:,.0f} ns"),
+    ("Look-up alone, 1 million numbers", "decision.1000000.alone.ns_per_lookup", "{:,.0f} ns"),
+    ("Look-up alone, 10 million numbers", "decision.10000000.alone.ns_per_lookup", "{:,.0f} ns"),
     ("Memory a number, 1 million", "decision.1000000.bytes_per_number", "{:,.1f} B"),
     ("Memory a number, 10 million", "decision.10000000.bytes_per_number", "{:,.1f} B"),
     ("Memory a number, Kamailio htable", "decision.kamailio.bytes_per_number", "{:,.1f} B"),
@@ -74,4 +77,6 @@ def render(result: dict[str, Any], console: Console) -> None:
         f"{result['seconds']:g} s, {result['window']} calls outstanding"
     )
     for name, why in result["not_measured"].items():
-        console.print(f"[yellow]not measured: {name}[/]: {why}", markup=True, highlight=False)
+        lines = [line for line in why.splitlines() if line.strip()]
+        short = lines[0] if len(lines) < 2 else f"{lines[0]} ... {lines[-1]}"
+        console.print(f"not measured: {name}: {short}", style="yellow", markup=False, highlight=False)
