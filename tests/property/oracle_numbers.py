@@ -1,6 +1,6 @@
 """STANDARDS 8.2 in regular expressions: what native.numbers.canonical must say.
 
-The digits as dialled are matched against an ordered table of shapes; the first that fits decides. What comes out
+The digits as dialled are matched against an ordered table of shapes; the first that fits decides. The answer
 is the number as text ("+86...", "110", "" for none) and its class names.
 """
 

@@ -85,6 +85,10 @@ static void canonical_rows(void)
         {86, "", "12345", "", "12345", CODE | B(PUBLIC_123) | BARE},
         {86, "", "+86555", "", "555", CODE | B(CC_ON_SHORT)},
         {86, "", "106575258", "", "106575258", CODE | B(PORT_106) | BARE},
+        {86, "", "10612345", "", "10612345", CODE | B(PORT_106) | BARE},
+        {86, "", "10691234567890123456", "", "", B(DOMESTIC) | B(PORT_106) | B(IRREGULAR) | BARE},
+        {86, "", "106912345678901234567", "", "", B(IRREGULAR)},
+        {86, "", "0109558", "", "", B(IRREGULAR)}, /* 9558 is no short code that is known */
         {86, "", "1069123456789012", "", "", B(DOMESTIC) | B(PORT_106) | B(IRREGULAR) | BARE},
         {86, "", "110", "", "110", SOS | BARE},
         {86, "", "+86110", "", "110", SOS | B(CC_ON_SHORT)},
@@ -214,9 +218,9 @@ static size_t build(char *out, size_t cap, const struct call *c)
     return (size_t)n;
 }
 
-static const cw_num EXTRA[] = {CW_NUM_SHORT | 117, CW_NUM_SHORT | 1190};
-static const cw_num PSAP[] = {861062345678};
-static const struct cw_emergency CONFIGURED = {EXTRA, 2, PSAP, 1};
+static const cw_num EXTRA[] = {CW_NUM_SHORT | 117, CW_NUM_SHORT | 1190, CW_NUM_SHORT | 1192, CW_NUM_SHORT | 1193};
+static const cw_num PSAP[] = {0, 861062345678, 861062345679}; /* 0 is no caller: the withheld do not match it */
+static const struct cw_emergency CONFIGURED = {EXTRA, 4, PSAP, 3};
 
 static bool inside(struct cw_span s, size_t len) { return (size_t)s.off + s.len <= len; }
 
@@ -285,6 +289,8 @@ static void parties(void)
         {"no user part", ruri, "<sip:h>", 0, "", false, "", "", "+8613900000002", B(NONNUMERIC), CW_P_UNVERIFIED, false},
         {"letters with user=phone", ruri, "<sip:138a0000001@h;user=phone>", 0, "", false, "", "", "+8613900000002",
          B(IRREGULAR), CW_P_UNVERIFIED, false},
+        {"a plus behind letters", ruri, "<sip:bob+1@h>", 0, "Privacy: header\r\n", false, "", "", "+8613900000002",
+         B(NONNUMERIC), CW_P_UNVERIFIED | CW_P_PRIVACY, false},
         {"another scheme", ruri, "<http://13700000001>", 0, "", false, "", "", "+8613900000002", B(NONNUMERIC),
          CW_P_UNVERIFIED, false},
         {"escaped plus", "sip:%2B8613900000002@h", "<sip:%2b86%31%33%37%30%30000001@h>", 0, "", false, "+8613700000001", "",
@@ -334,6 +340,8 @@ static void parties(void)
          "+8613900000002", MOBILE, 0, false},
         {"configured callee", "sip:17@h;user=phone", 0, 0, "", true, "+8613700000001", "", "", MOBILE, 0, false},
         {"configured short code", "sip:190@h", 0, 0, "", true, "+8613700000001", "", "190", MOBILE, 0, true},
+        {"another configured short code", "sip:192@h", 0, 0, "", true, "+8613700000001", "", "192", MOBILE, 0, true},
+        {"not configured", "sip:191@h", 0, 0, "", true, "+8613700000001", "", "191", MOBILE, 0, false},
         {"configured PSAP", ruri, "<sip:010-62345678@h>", 0, "", true, "+861062345678", "", "+8613900000002", FIXED, 0, true},
     };
     for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
