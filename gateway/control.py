@@ -170,6 +170,11 @@ class Control:
         """The world in force (explain and replay decide with it)."""
         return self._world
 
+    @property
+    def texts(self) -> Texts:
+        """What the text ids of verdicts stand for."""
+        return self._texts
+
     def rule_names(self) -> list[str]:
         """Names by index of the rules of the world in force."""
         return self._names

@@ -11,6 +11,7 @@ The main loop is uvloop by loop factory, never by policy: the control thread nee
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -71,42 +72,56 @@ class Daemon:
         self._started = time.monotonic()
 
     async def run(self) -> int:
-        config = self.config
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop_signal)
         loop.add_signal_handler(signal.SIGHUP, self._on_hup)
-        rcu, texts = Rcu(), Texts()
-        self.control = Control(config, rcu=rcu, texts=texts)
-        world = self.control.load()
-        self.rules = RuleCounters(self.control.rule_names())
-        self.plane = Plane(
-            rcu,
-            world,
-            threads=config.node.threads,
-            busy_poll_us=config.node.busy_poll_us,
-            cpus=config.node.cpus,
-            memo_entries=config.node.memo_entries,
-            call_entries=config.node.call_entries,
-        )
-        self.prober = Prober(config, self.plane.set_down)
-        self.collector = Collector(self.plane.stats, self.control.status, self._targets, self.rules)
-        self.admin = AdminServer(config, self)
-        self.plane.start()
+        await self.start()
         try:
-            self.control.start(self._publish)
-            self.prober.start()
-            await self.admin.start()
             self._ready()
             await self._stop.wait()
             await self._drain()
         finally:
-            await self.admin.stop()
-            await self.prober.stop()
-            self.control.stop()
-            self.plane.stop()
+            await self.stop()
         self._log.info("stopped", uptime_s=round(time.monotonic() - self._started, 1))
         return 0
+
+    async def start(self) -> None:
+        """All parts run, or none does. ConfigError, FeedError, OSError."""
+        config = self.config
+        async with contextlib.AsyncExitStack() as undo:
+            rcu, texts = Rcu(), Texts()
+            self.control = Control(config, rcu=rcu, texts=texts)
+            undo.callback(self.control.stop)
+            world = self.control.load()
+            self.rules = RuleCounters(self.control.rule_names())
+            self.plane = Plane(
+                rcu,
+                world,
+                threads=config.node.threads,
+                busy_poll_us=config.node.busy_poll_us,
+                cpus=config.node.cpus,
+                memo_entries=config.node.memo_entries,
+                call_entries=config.node.call_entries,
+            )
+            self.plane.start()
+            undo.callback(self.plane.stop)
+            self.control.start(self._publish)
+            undo.callback(self.control.stop)  # before the plane that it publishes to; twice is safe
+            self.prober = Prober(config, self.plane.set_down)
+            self.prober.start()
+            undo.push_async_callback(self._stop_prober)
+            self.collector = Collector(self.plane.stats, self.control.status, self._targets, self.rules)
+            self.admin = AdminServer(config, self)
+            await self.admin.start()
+            undo.push_async_callback(self.admin.stop)
+            self._undo = undo.pop_all()
+
+    async def stop(self) -> None:
+        await self._undo.aclose()
+
+    async def _stop_prober(self) -> None:
+        await self.prober.stop()
 
     def _publish(self, world: World) -> None:
         """In the control thread: returns when no data-plane thread can see the old world."""

@@ -82,7 +82,7 @@ def _line(n: int, text: str, plan: DialPlan, attributes: Attributes) -> Line:
 
 
 def _usual(text: str) -> int | None:
-    """A mobile of mainland China in full, as most lines are: what parse_entry makes of it, without its work."""
+    """A mobile of mainland China in full, as most lines are: what parse_entry makes of it, sooner."""
     if len(text) == 14 and text.startswith("+861") and text[4] in "3456789":
         digits = text[1:]
         if digits.isascii() and digits.isdigit():

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gateway.admin import api
+from gateway.admin.explaining import explain
 from gateway.config import Config
 from gateway.control import Control
 from gateway.feed import Change
@@ -171,6 +172,12 @@ class Operations:
 
     async def policy_mode(self, r: api.RuleMode) -> dict[str, Any]:
         return await self._submit(PolicyMode(rule=r.rule, mode=r.mode))
+
+    async def explain(self, r: api.Explain) -> dict[str, Any]:
+        control = self._control
+        return await control.ask(
+            lambda state: explain(state, control.world, control.texts, control.config, r)
+        )
 
 
 def _attributes(r: api.Attributes) -> dict[str, Any]:

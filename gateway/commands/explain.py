@@ -33,7 +33,7 @@ def explain(app: App, **call: Any) -> None:
         rule = f"rule {data['rule']}" if data.get("rule") else data["reason"]
         line(f"{data['action']}{code}: {rule}")
         line(f"  caller  {data['caller'] or 'none'}")
-        if data.get("presented"):
+        if data["presented"] not in ("", data["caller"]):
             line(f"  shown   {data['presented']}")
         line(f"  callee  {data['callee'] or 'none'}")
         line(f"  trunk   {data['trunk']}")
