@@ -194,9 +194,11 @@ class ListState:
         if collected:
             attrs = {attr: number for number, attr in enumerate(dict.fromkeys(attr for _, attr in collected))}
             numbers = b"".join(part for part, _ in collected)
-            ids = array("I")
-            for part, attr in collected:
-                ids.extend(array("I", [attrs[attr]]) * (len(part) // KEY_BYTES))
+            ids: array[int] | None = None
+            if len(attrs) > 1:
+                ids = array("I")
+                for part, attr in collected:
+                    ids.extend(array("I", [attrs[attr]]) * (len(part) // KEY_BYTES))
             self.table.load(numbers, ids, list(attrs))
             if _REMOVED in attrs:
                 self.table.merge(now_s)

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.feed.changes import KEY_BYTES, Pattern
-from native.numbers import canonical, num_digits, num_text
+from native.numbers import canonical, num_text
 from native.tables import decompose_range
 
 SHORT = 1 << 62  # CW_NUM_SHORT
@@ -91,14 +91,6 @@ class Span(msgspec.Struct, frozen=True):
         prefix = int(digits) | (SHORT if self.short else 0)
         return [Element(prefix, len(digits), self.length + len(lead) if self.length else 0)]
 
-    def wildcard_digits(self) -> float:
-        """How many digits are left open: of a prefix without length up to 15; of a range the logarithm of
-        its size.
-        """
-        if self.high:
-            return float(len(str(self.high - self.low)))
-        return (self.length or DIGITS_MAX) - len(self.digits)
-
 
 def key_digits(key: int) -> str:
     """The digits of a number as dialled: without + and without the leading 1 of the key of a short code."""
@@ -134,7 +126,7 @@ def parse_number(text: str, plan: DialPlan = DEFAULT_PLAN) -> int:
     key, classes = canonical(
         text.translate(_SEPARATORS), country_code=plan.country_code, area=plan.area, strip=plan.strip
     )
-    if not key:
+    if not key or not text.rstrip()[-1].isdigit():
         raise NumberFault(f"{text!r} is no telephone number")
     if "short" in classes:
         if "cc_on_short" in classes and _MOBILE.match(key_digits(key)):
@@ -150,10 +142,14 @@ def parse_entry(text: str, plan: DialPlan = DEFAULT_PLAN) -> int | Pattern:
     if "*" in text or "?" in text:
         return _parse_wild(text, plan)
     ends = _RANGE.fullmatch(text)
-    # 0755-88888888 is a number, 13800000000-13800009999 is a range: its ends are whole numbers
-    if ends and (".." in text or "+" in ends[2] or len(ends[1].translate(_SEPARATORS)) > 4):
+    if ends and (".." in text or _are_ends(*(end.translate(_SEPARATORS) for end in ends.groups()))):
         return _parse_range(ends[1], ends[2], plan)
     return parse_number(text, plan)
+
+
+def _are_ends(low: str, high: str) -> bool:
+    """0755-88888888 and 400-1234567 are numbers; 13800000000-13800009999 and 95500-95599 are ranges."""
+    return "+" in high or len(low) > 4 or (len(low) == len(high) and not low.startswith("0"))
 
 
 def _parse_wild(text: str, plan: DialPlan) -> Pattern:
@@ -218,23 +214,3 @@ def parse_entries(texts: Sequence[str], plan: DialPlan = DEFAULT_PLAN) -> Entrie
         else:
             patterns.append(entry)
     return Entries(numbers=keys.tobytes(), patterns=tuple(dict.fromkeys(patterns)))
-
-
-__all__ = [
-    "DEFAULT_PLAN",
-    "DialPlan",
-    "Element",
-    "Entries",
-    "NumberFault",
-    "Span",
-    "is_key",
-    "key_digits",
-    "key_text",
-    "num_digits",
-    "pack_keys",
-    "parse_entries",
-    "parse_entry",
-    "parse_number",
-    "parse_pattern",
-    "unpack_keys",
-]
