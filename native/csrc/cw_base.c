@@ -54,9 +54,10 @@ static const struct cw_block *find_block(const struct cw_base *b, uint64_t key)
     uint32_t line = home_line(b, key);
     for (uint32_t probes = 0; probes < b->probe_max; probes++) {
         const struct cw_block *s = &b->index[(size_t)line * CW_BLOCKS_A_LINE];
-        for (unsigned i = 0; i < CW_BLOCKS_A_LINE; i++)
-            if (s[i].key == key)
-                return &s[i];
+        /* which of the four is unpredictable: choose without a branch, so that look-ups overlap */
+        unsigned i = (unsigned)(s[1].key == key) | (unsigned)(s[2].key == key) * 2 | (unsigned)(s[3].key == key) * 3;
+        if (s[i].key == key)
+            return &s[i];
         if (s[CW_BLOCKS_A_LINE - 1].key == 0) /* lines fill from the front: this one never ran over */
             return NULL;
         line = line + 1 == b->n_lines ? 0 : line + 1;
@@ -66,32 +67,40 @@ static const struct cw_block *find_block(const struct cw_base *b, uint64_t key)
 
 enum { WINDOW = 32 };
 
+/* How many of a[0..WINDOW) with an index below n are less than want. No branch; offsets are below 2^15, so that signed
+ * 16-bit lanes (all that SSE2 has) will do. Reads the whole window: the section is padded behind. */
+static inline uint32_t count_below(const uint16_t *a, uint32_t n, uint32_t want)
+{
+    int16_t below = 0;
+    for (int16_t i = 0; i < WINDOW; i++)
+        below = (int16_t)(below + (((int16_t)a[i] < (int16_t)want) & (i < (int16_t)n)));
+    return (uint32_t)below;
+}
+
 /* The index of want in a[0..n), sorted and distinct, or -1. Offsets spread evenly are found in one window of a cache line
- * around their expected place, counted without a branch; others by halving what remains. */
+ * around their expected place; others by halving what remains. */
 static int32_t search(const uint16_t *a, uint32_t n, uint32_t want)
 {
     uint32_t low = 0, high = n;
-    if (n > WINDOW) {
+    if (n <= WINDOW) {
+        low = count_below(a, n, want);
+    } else {
         uint32_t guess = want * n / CW_BLOCK_NUMBERS, w = guess > WINDOW / 2 ? guess - WINDOW / 2 : 0;
-        if (w > n - WINDOW)
-            w = n - WINDOW;
+        w = w > n - WINDOW ? n - WINDOW : w;
         if (a[w] > want) {
             high = w;
         } else if (a[w + WINDOW - 1] < want) {
             low = w + WINDOW;
         } else {
-            uint16_t below = 0;
-            for (unsigned i = 0; i < WINDOW; i++)
-                below = (uint16_t)(below + (a[w + i] < want));
-            return a[w + below] == want ? (int32_t)(w + below) : -1;
+            low = high = w + count_below(a + w, WINDOW, want);
         }
-    }
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (a[middle] < want)
-            low = middle + 1;
-        else
-            high = middle;
+        while (low < high) {
+            uint32_t middle = (low + high) / 2;
+            if (a[middle] < want)
+                low = middle + 1;
+            else
+                high = middle;
+        }
     }
     return low < n && a[low] == want ? (int32_t)low : -1;
 }

@@ -32,6 +32,7 @@ bool cw_view_find(const struct cw_view *v, cw_num num, uint32_t now_s, struct cw
         return false;
     uint64_t value = num & ~CW_NUM_SHORT;
     unsigned length = cw_dec_digits(value), space = cw_num_space(num);
+    cw_base_prefetch(v->base, num); /* on its way while the overlay answers */
     const struct cw_attr *attr = cw_view_lookup(v, num);
     if (attr && !cw_attr_expired(attr, now_s))
         return hit_at(hit, attr, length, true);
@@ -59,7 +60,7 @@ void cw_list_prefetch(const struct cw_list *list, cw_num num)
     const struct cw_view *v = atomic_load_explicit(&list->view, memory_order_acquire);
     if (!cw_num_is_valid(num))
         return;
-    __builtin_prefetch(cw_overlay_home(v->active, num));
+    __builtin_prefetch(&v->active->slots[cw_overlay_home(v->active, num)]);
     cw_base_prefetch(v->base, num);
 }
 

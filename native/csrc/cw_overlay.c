@@ -12,8 +12,9 @@ struct cw_overlay *cw_overlay_new(uint32_t entries, uint32_t attrs_max)
     uint64_t slots = 8;
     while (slots < entries)
         slots *= 2;
-    o->mask = slots - 1;
     o->max = slots / 4 * 3;
+    slots *= 2;
+    o->mask = slots - 1;
     o->slots = cw_big_alloc(slots * sizeof *o->slots);
     if (!o->slots || !cw_attrs_init(&o->attrs, attrs_max)) {
         cw_big_free(o->slots, slots * sizeof *o->slots);
@@ -39,18 +40,18 @@ size_t cw_overlay_bytes(const struct cw_overlay *o)
 
 void cw_overlay_put(struct cw_overlay *o, uint64_t key, uint32_t val)
 {
-    uint64_t i = cw_mix(key) >> 32;
-    for (;; i++) {
-        uint64_t k = atomic_load_explicit(&o->slots[i & o->mask].key, memory_order_relaxed);
+    uint64_t i = cw_overlay_home(o, key);
+    for (;; i = (i + 1) & o->mask) {
+        uint64_t k = atomic_load_explicit(&o->slots[i].key, memory_order_relaxed);
         if (k == key) {
-            atomic_store_explicit(&o->slots[i & o->mask].val, val, memory_order_release);
+            atomic_store_explicit(&o->slots[i].val, val, memory_order_release);
             return;
         }
         if (k == 0)
             break;
     }
-    atomic_store_explicit(&o->slots[i & o->mask].val, val, memory_order_relaxed);
-    atomic_store_explicit(&o->slots[i & o->mask].key, key, memory_order_release);
+    atomic_store_explicit(&o->slots[i].val, val, memory_order_relaxed);
+    atomic_store_explicit(&o->slots[i].key, key, memory_order_release);
     o->used++;
     if (!cw_key_is_pattern(key)) {
         atomic_store_explicit(&o->n_numbers, atomic_load_explicit(&o->n_numbers, memory_order_relaxed) + 1,

@@ -1,5 +1,6 @@
 /* The changes since the last base: one open-addressed table of numbers and patterns, one writer, readers without locks.
  *
+ * The table has twice the room that is ever filled, in lines of four slots: a look-up touches one cache line.
  * An entry never moves and never goes away while the overlay lives: it is published by the release store of its key, and
  * changed by one store of its value (attribute id, or the tombstone that hides what lies below).
  */
@@ -39,22 +40,29 @@ static inline uint64_t cw_mix(uint64_t x)
     return x * UINT64_C(0xD6E8FEB86659FD93);
 }
 
-static inline const struct cw_slot *cw_overlay_home(const struct cw_overlay *o, uint64_t key)
+#define CW_SLOTS_A_LINE (CW_LINE / 16)
+
+/* The first slot of the line where key belongs. */
+static inline uint64_t cw_overlay_home(const struct cw_overlay *o, uint64_t key)
 {
-    return &o->slots[(cw_mix(key) >> 32) & o->mask];
+    return (cw_mix(key) >> 32) * CW_SLOTS_A_LINE & o->mask;
 }
 
-/* Reader: the value of key. */
+/* Reader: the value of key. One line is looked at without a branch; the next one only when this one is full. */
 static inline bool cw_overlay_find(const struct cw_overlay *o, uint64_t key, uint32_t *val)
 {
-    for (uint64_t i = cw_mix(key) >> 32;; i++) { /* ends: a quarter of the slots stays free */
-        const struct cw_slot *s = &o->slots[i & o->mask];
-        uint64_t k = atomic_load_explicit(&s->key, memory_order_acquire);
-        if (k == key) {
-            *val = atomic_load_explicit(&s->val, memory_order_acquire);
+    for (uint64_t i = cw_overlay_home(o, key);; i = (i + CW_SLOTS_A_LINE) & o->mask) { /* ends: most slots stay free */
+        const struct cw_slot *s = &o->slots[i];
+        uint64_t k0 = atomic_load_explicit(&s[0].key, memory_order_acquire);
+        uint64_t k1 = atomic_load_explicit(&s[1].key, memory_order_acquire);
+        uint64_t k2 = atomic_load_explicit(&s[2].key, memory_order_acquire);
+        uint64_t k3 = atomic_load_explicit(&s[3].key, memory_order_acquire);
+        if ((k0 == key) | (k1 == key) | (k2 == key) | (k3 == key)) {
+            unsigned at = (unsigned)(k1 == key) | (unsigned)(k2 == key) * 2 | (unsigned)(k3 == key) * 3;
+            *val = atomic_load_explicit(&s[at].val, memory_order_acquire);
             return true;
         }
-        if (k == 0)
+        if (k3 == 0) /* lines fill from the front */
             return false;
     }
 }

@@ -69,9 +69,12 @@ static void *reader(void *arg)
 static void *merger(void *arg)
 {
     (void)arg;
-    while (!atomic_load_explicit(&stop, memory_order_relaxed)) {
+    for (uint64_t merged = 0; !atomic_load_explicit(&stop, memory_order_relaxed); sched_yield()) {
+        uint64_t n = atomic_load_explicit(&pushed, memory_order_relaxed);
+        if (n < merged + 3) /* so that entries also change where they are, not only in fresh overlays */
+            continue;
+        merged = n;
         CHECK_EQ(cw_list_merge(list, 1), CW_LIST_OK);
-        sched_yield();
     }
     return NULL;
 }
@@ -120,9 +123,11 @@ static void push_and_take_back(uint64_t n)
     atomic_store(&pushed, n);
     let_readers_look();
     cw_num one = 4915112345678u;
-    while (cw_list_add(list, &one, 1, &changing[n & 1], NULL) == CW_LIST_FULL)
-        sched_yield();
-    let_readers_look();
+    for (unsigned i = 0; i < 2; i++) {
+        while (cw_list_add(list, &one, 1, &changing[i], NULL) == CW_LIST_FULL)
+            sched_yield();
+        let_readers_look();
+    }
     struct cw_pattern p = {33162, 5, 13};
     while ((n & 1 ? cw_list_add_pattern(list, &p, &good, NULL) : cw_list_remove_pattern(list, &p, NULL)) == CW_LIST_FULL)
         sched_yield();
