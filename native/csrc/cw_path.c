@@ -148,7 +148,8 @@ static int route_uri(const struct cw_msg *m, struct cw_span value, struct cw_uri
     struct cw_addr a;
     if (cw_addr_parse(m->buf, value, CW_R_BAD_ROUTE, &a) < 0 || cw_uri_parse(m->buf, a.uri, uri) < 0)
         return -CW_R_BAD_ROUTE;
-    return 0;
+    bool sip = uri->scheme == CW_S_SIP || uri->scheme == CW_S_SIPS;
+    return sip && !cw_has(uri->headers) ? 0 : -CW_R_BAD_ROUTE; /* it may become a Request-URI */
 }
 
 /* The last Route value of the message, for a strict router before us: its span, and what to cut. */
@@ -181,12 +182,11 @@ int cw_route_read(const struct cw_world *w, struct cw_worker *k, struct cw_route
     if (is_our_record_route(w, m, &m->uri)) { /* RFC 3261 16.4: the hop before us routes strictly */
         const struct cw_hdr *h;
         uint32_t cut_from;
-        struct cw_addr a;
         if (last_route(m, &h, &dropped, &cut_from) == 0) {
-            if (cw_addr_parse(m->buf, dropped, CW_R_BAD_ROUTE, &a) < 0 || cw_uri_parse(m->buf, a.uri, &r->uri) < 0)
+            if (route_uri(m, dropped, &r->uri) < 0)
                 return -CW_R_BAD_ROUTE;
             r->strict_before = r->proven = true;
-            cw_edit(k, m->ruri.off, m->ruri.len, m->buf + a.uri.off, a.uri.len);
+            cw_edit(k, m->ruri.off, m->ruri.len, m->buf + r->uri.all.off, r->uri.all.len);
             if (cut_from == 0)
                 cw_edit(k, h->line_off, h->line_len, NULL, 0);
             else

@@ -1,7 +1,7 @@
 """An engine without sockets and the messages to feed it: what engine tests share.
 
-    edge = Edge()                                  # one trusted domestic trunk 198.51.100.0/24, hop 192.0.2.20:5060
-    out = edge.handle(invite("+8613800000009"))    # Out(reason, data, to, listener)
+edge = Edge()                                  # one trusted domestic trunk 198.51.100.0/24, hop
+192.0.2.20:5060 out = edge.handle(invite("+8613800000009"))    # Out(reason, data, to, listener)
 """
 
 from __future__ import annotations
@@ -54,7 +54,14 @@ class Edge:
 
     def shipped(self, index: dict[str, int]) -> list[Rule]:
         return [
-            Rule(1 << caller_in(index["fraud"]), 1 << caller_in(index["allow"]), "intercept", True, 603, self.declined),
+            Rule(
+                1 << caller_in(index["fraud"]),
+                1 << caller_in(index["allow"]),
+                "intercept",
+                True,
+                603,
+                self.declined,
+            ),
             Rule(1 << caller_in(index["card"]), 0, "label", True, text_list=index["card"]),
             Rule(1 << callee_in(index["watched"]), 0, "label", True, text=self.warning),
         ]
@@ -125,10 +132,17 @@ def request(
 
 
 def invite(caller: str = "+8613800000009", **options: Any) -> bytes:
-    return request("INVITE", caller, headers="Contact: <sip:a@198.51.100.7:5060>\r\n" + options.pop("headers", ""), **options)
+    return request(
+        "INVITE",
+        caller,
+        headers="Contact: <sip:a@198.51.100.7:5060>\r\n" + options.pop("headers", ""),
+        **options,
+    )
 
 
-def respond(received: bytes, status: str = "200 OK", *, to_tag: str = "callee1", headers: str = "", body: str = "") -> bytes:
+def respond(
+    received: bytes, status: str = "200 OK", *, to_tag: str = "callee1", headers: str = "", body: str = ""
+) -> bytes:
     """What a callee answers to the request that arrived there: RFC 3261 8.2.6."""
     kept = []
     for line in received.decode().split("\r\n\r\n")[0].split("\r\n")[1:]:
@@ -138,4 +152,6 @@ def respond(received: bytes, status: str = "200 OK", *, to_tag: str = "callee1",
         elif name in ("to", "t"):
             kept.append(line if ";tag=" in line or not to_tag else f"{line};tag={to_tag}")
     lines = "\r\n".join(kept)
-    return f"SIP/2.0 {status}\r\n{lines}\r\n{headers}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+    return (
+        f"SIP/2.0 {status}\r\n{lines}\r\n{headers}Content-Length: {len(body.encode())}\r\n\r\n{body}".encode()
+    )

@@ -20,7 +20,11 @@ def test_untouched_bytes_stay_in_order(edge: Edge) -> None:
     out = edge.relay(sent)
     added = ("Via: SIP/2.0/UDP 192.0.2.10", "Record-Route:", "Max-Breadth:")
     kept = [line for line in out.lines if not line.startswith(added)]
-    want = sent.decode().replace("rport", "rport=5060;received=198.51.100.7").replace("Forwards: 70", "Forwards: 69")
+    want = (
+        sent.decode()
+        .replace("rport", "rport=5060;received=198.51.100.7")
+        .replace("Forwards: 70", "Forwards: 69")
+    )
     assert kept == want.split("\r\n")
 
 
@@ -69,7 +73,10 @@ def test_rfc5393_max_breadth_is_added_once(edge: Edge) -> None:
 
 def test_rfc3581_4_rport_and_received(edge: Edge) -> None:
     out = edge.relay(invite(), ("198.51.100.9", 41022))
-    assert out.values("Via")[1] == "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK-77a;rport=41022;received=198.51.100.9"
+    assert (
+        out.values("Via")[1]
+        == "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK-77a;rport=41022;received=198.51.100.9"
+    )
 
 
 def test_rfc3261_18_2_1_adds_received_only_when_it_differs(edge: Edge) -> None:
@@ -163,7 +170,9 @@ def test_requests_of_strangers_are_dropped(edge: Edge) -> None:
         assert (out.reason, out.data) == ("drop-source", None)
 
 
-@pytest.mark.parametrize("uri", ["sip:192.0.2.10", "sip:192.0.2.10:5060", "sip:edge.example", "sip:EDGE.example:5062"])
+@pytest.mark.parametrize(
+    "uri", ["sip:192.0.2.10", "sip:192.0.2.10:5060", "sip:edge.example", "sip:EDGE.example:5062"]
+)
 def test_options_to_us_is_answered(edge: Edge, uri: str) -> None:
     out = edge.relay(request("OPTIONS", uri=uri))
     assert (out.lines[0], out.to) == ("SIP/2.0 200 OK", CALLER)
@@ -217,7 +226,10 @@ def test_forged_route_token_is_no_open_relay(edge: Edge) -> None:
 def test_route_values_on_one_line_and_on_many(edge: Edge) -> None:
     own = dialog(edge)
     for headers, left in [
-        (f"Route: {own}, <sip:192.0.2.30;lr>, <sip:c@far.example;lr>\r\n", ["<sip:192.0.2.30;lr>, <sip:c@far.example;lr>"]),
+        (
+            f"Route: {own}, <sip:192.0.2.30;lr>, <sip:c@far.example;lr>\r\n",
+            ["<sip:192.0.2.30;lr>, <sip:c@far.example;lr>"],
+        ),
         (f"Route: {own}\r\nRoute: <sip:192.0.2.30;lr>\r\n", ["<sip:192.0.2.30;lr>"]),
         (f"Route: {own},{own}\r\nRoute: {own} , <sip:192.0.2.30;lr>\r\n", ["<sip:192.0.2.30;lr>"]),
     ]:
@@ -228,7 +240,9 @@ def test_route_values_on_one_line_and_on_many(edge: Edge) -> None:
 
 def test_rfc3261_16_4_strict_router_before_us(edge: Edge) -> None:
     own = dialog(edge).strip("<>")
-    bye = request("BYE", uri=own, to_tag="t", headers="Route: <sip:192.0.2.30;lr>, <sip:b@203.0.113.5:5080>\r\n")
+    bye = request(
+        "BYE", uri=own, to_tag="t", headers="Route: <sip:192.0.2.30;lr>, <sip:b@203.0.113.5:5080>\r\n"
+    )
     out = edge.relay(bye)
     assert out.lines[0] == "BYE sip:b@203.0.113.5:5080 SIP/2.0"
     assert (out.values("Route"), out.to) == (["<sip:192.0.2.30;lr>"], ("192.0.2.30", 5060))
@@ -236,7 +250,12 @@ def test_rfc3261_16_4_strict_router_before_us(edge: Edge) -> None:
 
 def test_rfc3261_16_6_6_strict_router_behind_us(edge: Edge) -> None:
     own = dialog(edge)
-    bye = request("BYE", uri="sip:b@203.0.113.5", to_tag="t", headers=f"Route: {own}, <sip:192.0.2.30>, <sip:z@x.example;lr>\r\n")
+    bye = request(
+        "BYE",
+        uri="sip:b@203.0.113.5",
+        to_tag="t",
+        headers=f"Route: {own}, <sip:192.0.2.30>, <sip:z@x.example;lr>\r\n",
+    )
     out = edge.relay(bye)
     assert out.lines[0] == "BYE sip:192.0.2.30 SIP/2.0"
     assert out.values("Route") == ["<sip:z@x.example;lr>", "<sip:b@203.0.113.5>"]
@@ -261,7 +280,7 @@ def test_record_route_can_be_left_out() -> None:
     assert Edge(trunk={"record_route": False}).relay(invite()).values("Record-Route") == []
 
 
-@pytest.mark.parametrize("call_id", ["()<>[]{}\":\\/?", "a%z!*_+`'~", "x@y", "-"])
+@pytest.mark.parametrize("call_id", ['()<>[]{}":\\/?', "a%z!*_+`'~", "x@y", "-"])
 def test_every_legal_odd_call_id(edge: Edge, call_id: str) -> None:
     there = edge.relay(invite(call_id=call_id))
     assert there.values("Call-ID") == [call_id]
