@@ -190,7 +190,7 @@ class Agent:
         config.uaConfig.threadCnt = 0
         config.uaConfig.mainThreadOnly = True
         config.uaConfig.maxCalls = 4
-        config.uaConfig.userAgent = "callwarden-harness"
+        config.uaConfig.userAgent = ""  # see _keep_small
         config.logConfig.level = config.logConfig.consoleLevel = log_level
         config.medConfig.noVad = True
         self._endpoint.libInit(config)
@@ -208,9 +208,11 @@ class Agent:
         self._over: list[Call] = []
 
     def _keep_small(self) -> None:
-        """G.711 only: an INVITE over 1,300 bytes would make the library want TCP (RFC 3261 18.1.1)."""
+        """G.711 A-law only: over 1,300 bytes the library wants TCP (RFC 3261 18.1.1), and a gateway in between
+        leaves parts of a label away.
+        """
         for codec in self._endpoint.codecEnum2():
-            if not codec.codecId.startswith(("PCMA/", "PCMU/")):
+            if not codec.codecId.startswith("PCMA/"):
                 self._endpoint.codecSetPriority(codec.codecId, 0)
 
     def _account_config(self, caller: str, proxy: str) -> pj.AccountConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -93,6 +94,32 @@ async def test_a_flagged_caller_gets_603_with_its_reason_and_the_phone_never_rin
     assert wire.faults(gateway.port) == []
 
 
+async def test_a_card_shows_who_is_really_calling_and_why(gateway, callee_port):
+    gateway.cli(
+        *("cards", "add", "反诈中心", CALLER, "--organisation", "北京公安", "--reason", "劝阻"),
+        *("--icon", "https://cards.example/p.png"),
+    )
+    with Capture(gateway.port, callee_port) as wire:
+        report = await call(gateway, callee_port, headers=[PAI])
+    assert report.code == 200
+    (identity,) = parse(report.callee_saw.raw.encode()).addresses("P-Asserted-Identity")
+    assert identity.display_text.startswith("北京公安 反诈中心")
+    assert report.callee_saw.call_info == (
+        "<https://cards.example/p.png>;purpose=icon",
+        '<data:>;purpose=jcard;call-reason="劝阻"',
+    )
+    assert wire.expert(gateway.port) == []
+    assert wire.faults(gateway.port) == []
+
+
+async def test_an_emergency_call_of_a_flagged_caller_passes(gateway, callee_port):
+    gateway.push_list("fraud", CALLER)
+    report = await place_call(
+        NAMED, "110", gateway_port=gateway.port, callee_port=callee_port, talk_s=0.1, headers=[PAI]
+    )
+    assert (report.code, report.callee_saw.p_asserted_identity) == (200, (f"<tel:{CALLER}>",))
+
+
 async def test_a_push_decides_the_very_next_call_and_so_does_its_withdrawal(gateway, callee_port):
     assert (await call(gateway, callee_port)).code == 200
     gateway.push_list("fraud", CALLER)
@@ -143,3 +170,31 @@ async def test_a_call_that_rings_for_more_than_five_seconds_is_answered(gateway,
     report = await call(gateway, callee_port, ring_s=5.5)
     assert (report.code, report.answered) == (200, True)
     assert report.final_us > 5_500_000
+
+
+async def test_a_crash_and_a_restart_lose_no_running_call(gateway, callee_port):
+    """DESIGN 4.1: nothing of a call is kept that another process with the same secret could not work out."""
+    async with two_agents(gateway, callee_port) as (a, b):
+        gateway.kill()
+        gateway.start()
+        await b.send("answer")  # the 200 finds its way back through the new process
+        await asyncio.gather(a.wait("answered"), b.wait("answered"))
+        gateway.kill()
+        gateway.start()
+        await a.send("hold")
+        await b.wait("media", where=lambda e: e["state"] == "remote-hold")
+        assert (await a.wait("reinvite_answered"))["code"] == 200
+        await b.send("hangup")
+        assert (await a.wait("ended"))["answered"]
+
+
+async def test_the_call_command_prints_what_each_end_saw(gateway, callee_port):
+    passed = await asyncio.to_thread(gateway.cli, "call", CALLER, CALLEE, "--json", "--talk", "0.1")
+    report = json.loads(passed.stdout)
+    assert (report["code"], report["ended_by"]) == (200, "caller")
+    assert report["callee_saw"]["from_uri"].startswith(f"sip:{CALLER}@")
+    gateway.push_list("fraud", CALLER)
+    stopped = await asyncio.to_thread(gateway.cli, "call", CALLER, CALLEE, "--json", check=False)
+    assert stopped.returncode == 1
+    report = json.loads(stopped.stdout)
+    assert (report["code"], report["callee_saw"]) == (603, None)

@@ -71,6 +71,34 @@ def test_under_load_flagged_callers_are_intercepted_and_others_pass(gateway, cal
     assert (server.result.successful, server.result.failed) == (1500, 0)
 
 
+@pytest.mark.load
+def test_lost_packets_lose_no_call(gateway, callee_port):
+    """Every retransmission is treated like its first copy (RFC 3261 16.11), flagged or not."""
+    gateway.push_list("fraud", FLAGGED)
+    with sipp_server("uas_lossy", callee_port, extra=("-lost", "3")):
+        clean = run_sipp(
+            "uac_call", gateway.port, calls=200, rate=100, talk_ms=5000, timeout_s=80, extra=("-lost", "3")
+        )
+        flagged = run_sipp(
+            "uac_flagged", gateway.port, calls=200, rate=100, caller=FLAGGED, extra=("-lost", "3")
+        )
+    assert (clean.successful, clean.failed) == (200, 0)
+    assert (flagged.successful, flagged.failed) == (200, 0)
+    assert clean.retransmissions > 0
+    assert flagged.retransmissions > 0
+
+
+@pytest.mark.load
+def test_four_threads_share_the_load_of_one_peer(callee_port):
+    with (
+        GatewayUnderTest(callee_port, threads=4) as gateway,
+        sipp_server("uas_reinvite", callee_port) as server,
+    ):
+        result = run_sipp("uac_reinvite", gateway.port, calls=1000, rate=150, timeout_s=60)
+    assert (result.successful, result.failed, result.errors) == (1000, 0, "")
+    assert server.result.failed == 0
+
+
 SCENARIOS = [
     ("uas_answer", "uac_call"),
     ("uas_reinvite", "uac_reinvite"),

@@ -14,17 +14,30 @@ ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "native/csrc"
 TESTS = ROOT / "tests/native/csrc"
 DATA = Path(os.environ.get("CALLWARDEN_TEST_DATA", ROOT.parent / "shared/data"))
-SOURCES = [CSRC / f"cw_{name}.c" for name in "chars names scan check addr uri via reason".split()]
-FLAGS = (
-    "-std=c11 -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -g -O1 -D_GNU_SOURCE"
-    " -fsanitize=address,undefined -fno-sanitize-recover=all"
-).split()
+SOURCES = [
+    CSRC / f"cw_{name}.c" for name in ["chars", "names", "scan", "check", "addr", "uri", "via", "reason"]
+]
+FLAGS = [
+    "-std=c11",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wno-sign-conversion",
+    "-Werror",
+    "-g",
+    "-O1",
+    "-D_GNU_SOURCE",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+]
 BUILDS = {"gcc": ["gcc"], "gcc-portable": ["gcc", "-DCW_NO_SSE2"], "clang": ["clang"]}
 
 
 @pytest.fixture(scope="module", params=BUILDS)
-def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Builds a file of tests/native/csrc against the scanner's objects, which are compiled once a compiler."""
+def program(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """Builds a file of tests/native/csrc against the scanner, which is compiled once a compiler."""
     out = tmp_path_factory.mktemp(request.param)
     compiler = [*BUILDS[request.param], *FLAGS, f"-I{CSRC}"]
     _build([*compiler, "-c", *SOURCES], out)

@@ -87,6 +87,10 @@ class Capture:
         """SIP messages that `sent_by` (a UDP port) sent."""
         return len(self._tshark(f"udp.srcport=={sent_by} && sip", ["frame.number"]))
 
+    def destinations(self, sent_by: int) -> set[str]:
+        """The addresses that `sent_by` sent anything to (on the interfaces of the capture)."""
+        return {ip for (ip,) in self._tshark(f"udp.srcport=={sent_by}", ["ip.dst"])}
+
     def messages(self, sent_by: int) -> list[bytes]:
         """The datagrams that `sent_by` sent, as they were on the wire."""
         found = self._tshark(f"udp.srcport=={sent_by} && sip", ["udp.payload"])

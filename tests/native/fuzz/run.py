@@ -1,9 +1,9 @@
 """Build and run a libFuzzer target: `python tests/native/fuzz/run.py scan --seconds 10`.
 
-The target is tests/native/fuzz/fuzz_<name>.c, linked with all of native/csrc. It starts from tests/native/corpus/<name>
-and from the torture messages of the third-party data where they are; the regression corpus is replayed first. An input
-that crashes is copied to tests/native/corpus/<name>/crash-<hash>, and the exit status is 1. Nothing else is written to
-the tree: builds and new inputs live in a temporary directory.
+The target is tests/native/fuzz/fuzz_<name>.c, linked with all of native/csrc. It starts from
+tests/native/corpus/<name> and from the torture messages of the third-party data where they are; the
+regression corpus is replayed first. An input that crashes is copied to
+tests/native/corpus/<name>/crash-<hash>, and the exit status is 1. Nothing else is written to the tree: builds and new inputs live in a temporary directory.
 """
 
 from __future__ import annotations
@@ -21,9 +21,15 @@ FUZZ = ROOT / "tests/native/fuzz"
 CORPUS = ROOT / "tests/native/corpus"
 CSRC = ROOT / "native/csrc"
 DATA = Path(os.environ.get("CALLWARDEN_TEST_DATA", ROOT.parent / "shared/data"))
-FLAGS = (
-    "-std=c11 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -pthread"
-).split()
+FLAGS = [
+    "-std=c11",
+    "-g",
+    "-O1",
+    "-D_GNU_SOURCE",
+    "-fsanitize=fuzzer,address,undefined",
+    "-fno-sanitize-recover=all",
+    "-pthread",
+]
 INPUT_MAX = 65538  # a datagram and the three bytes of options that some targets put before it
 
 
@@ -57,7 +63,12 @@ def run(target: str, seconds: int) -> int:
         if regression:
             status = _fuzzer([program, f"-artifact_prefix={work}/crash-", "-timeout=10", *regression], 120)
         if status == 0:
-            options = [f"-max_total_time={seconds}", f"-max_len={INPUT_MAX}", "-timeout=10", "-print_final_stats=1"]
+            options = [
+                f"-max_total_time={seconds}",
+                f"-max_len={INPUT_MAX}",
+                "-timeout=10",
+                "-print_final_stats=1",
+            ]
             status = _fuzzer(
                 [program, *options, f"-artifact_prefix={work}/crash-", found, start], seconds + 120
             )
