@@ -1,4 +1,7 @@
-"""The scanner of the data plane as tests and tools see it (native/csrc/cw_scan.h). Spans are (start, end) offsets."""
+"""The scanner of the data plane as tests and tools see it (native/csrc/cw_scan.h).
+
+Spans are (start, end) offsets.
+"""
 
 from typing import NamedTuple, final
 

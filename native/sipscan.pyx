@@ -1,7 +1,7 @@
 """The scanner of the data plane as tests and tools see it (cw_scan.h, cw_addr.h).
 
-A thin face: it checks sizes, calls C, and turns spans into (start, end) offsets of the bytes that were given; None stands
-for an absent span. Nothing is parsed here. A datagram never raises: its fault is a field.
+A thin face: it checks sizes, calls C, and turns spans into (start, end) offsets of the bytes given; None
+stands for an absent span. Nothing is parsed here. A datagram never raises: its fault is a field.
 """
 
 from collections import namedtuple
@@ -117,7 +117,8 @@ cdef extern from *:
         CW_METHODS(X)
     #undef X
     };
-    static bool sipscan_next(const struct cw_msg *m, unsigned i, uint32_t *pos, struct cw_span *value, int *bad)
+    static bool sipscan_next(const struct cw_msg *m, unsigned i, uint32_t *pos, struct cw_span *value,
+                             int *bad)
     {
         bool fault, more = cw_next_value(m, &m->hdrs[i], pos, value, &fault);
         *bad = fault;
@@ -162,16 +163,18 @@ cdef object _via_tuple(const cw_via *v):
         return None
     transport = "udp" if v.is_udp else "tcp" if v.is_tcp else "tls" if v.is_tls else None
     return Via(
-        _span(v.value), _span(v.line), bool(v.alone), transport, bool(v.has_rport), _span(v.sent_by), _span(v.host),
-        bool(v.host_ipv6), v.port, _span(v.branch), _span(v.received), _span(v.maddr), v.rport, _span(v.rport_param),
-        _span(v.received_param),
+        _span(v.value), _span(v.line), bool(v.alone), transport, bool(v.has_rport), _span(v.sent_by),
+        _span(v.host), bool(v.host_ipv6), v.port, _span(v.branch), _span(v.received), _span(v.maddr), v.rport,
+        _span(v.rport_param), _span(v.received_param),
     )
 
 
 cdef object _address_tuple(const cw_addr *a):
     if a.uri.len == 0:
         return None
-    return Address(_span(a.value), _span(a.display), _span(a.uri), _span(a.params), _span(a.tag), bool(a.brackets))
+    return Address(
+        _span(a.value), _span(a.display), _span(a.uri), _span(a.params), _span(a.tag), bool(a.brackets)
+    )
 
 
 cdef object _uri_tuple(const cw_uri *u):
@@ -193,7 +196,8 @@ cdef object _header_tuple(const cw_msg *m, unsigned i):
         values.append(_span(value))
     return Header(
         cw_header_name(h.id).decode("ascii"), (h.line_off, h.line_off + h.name_len),
-        (h.value.off, h.value.off + h.value.len), (h.line_off, h.line_off + h.line_len), bool(h.folded), values, bool(bad),
+        (h.value.off, h.value.off + h.value.len), (h.line_off, h.line_off + h.line_len), bool(h.folded),
+        values, bool(bad),
     )
 
 
@@ -201,8 +205,10 @@ cdef object _header_tuple(const cw_msg *m, unsigned i):
 cdef class Scanned:
     """What cw_scan() and cw_check() found in one datagram; spans are (start, end) or None."""
 
-    cdef readonly object scan_reason, check_reason, status, method, method_span, ruri, headers_span, body, headers
-    cdef readonly object via, via2, from_, to, call_id, cseq, cseq_method, max_forwards, max_forwards_digits, uri
+    cdef readonly object scan_reason, check_reason, status, method, method_span, ruri, headers_span, body
+    cdef readonly object headers
+    cdef readonly object via, via2, from_, to, call_id, cseq, cseq_method, max_forwards, uri
+    cdef readonly object max_forwards_digits
     cdef readonly bint is_response, has_content_length
     cdef readonly size_t length
 
@@ -282,7 +288,8 @@ def param(data: bytes, name: bytes) -> tuple:
     """(found, span of the value or None) of a parameter of ";a=b;c"; the name is given in lower case."""
     cdef bytes owned = data, wanted = name
     cdef cw_span value
-    cdef bint found = cw_param_find(<const uint8_t *>owned, _whole(owned), <const char *>wanted, len(wanted), &value)
+    cdef const char *text = wanted
+    cdef bint found = cw_param_find(<const uint8_t *>owned, _whole(owned), text, len(wanted), &value)
     return bool(found), _span(value)
 
 
