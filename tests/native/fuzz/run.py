@@ -3,7 +3,8 @@
 The target is tests/native/fuzz/fuzz_<name>.c, linked with all of native/csrc. It starts from
 tests/native/corpus/<name> and from the torture messages of the third-party data where they are; the
 regression corpus is replayed first. An input that crashes is copied to
-tests/native/corpus/<name>/crash-<hash>, and the exit status is 1. Nothing else is written to the tree: builds and new inputs live in a temporary directory.
+tests/native/corpus/<name>/crash-<hash>, and the exit status is 1. Nothing else is written to the tree: builds
+and new inputs live in a temporary directory.
 """
 
 from __future__ import annotations
