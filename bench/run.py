@@ -132,6 +132,7 @@ def main(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     result |= {
+        "notes": lab.notes,
         "peer": f"Kamailio {peer.version()}" if use_peer else "no peer",
         "rounds": setting.rounds,
         "seconds": setting.seconds,

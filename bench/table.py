@@ -76,6 +76,8 @@ def render(result: dict[str, Any], console: Console) -> None:
         f"load {machine['load']:.2f} at the start; rates: median of {result['rounds']} rounds of "
         f"{result['seconds']:g} s, {result['window']} calls outstanding"
     )
+    for note in result["notes"]:
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False)
     for name, why in result["not_measured"].items():
         lines = [line for line in why.splitlines() if line.strip()]
         short = lines[0] if len(lines) < 2 else f"{lines[0]} ... {lines[-1]}"
