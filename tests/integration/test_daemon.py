@@ -176,7 +176,11 @@ class _Hop(threading.Thread):
             data, peer = self.socket.recvfrom(65535)
             if self.ending:
                 return
-            head = [x for x in data.split(b"\r\n") if x.split(b":")[0] in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")]
+            head = [
+                x
+                for x in data.split(b"\r\n")
+                if x.split(b":")[0] in (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
+            ]
             self.socket.sendto(b"SIP/2.0 " + self.status + b"\r\n" + b"\r\n".join(head) + b"\r\n\r\n", peer)
 
     def close(self) -> None:
