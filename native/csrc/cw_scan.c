@@ -208,25 +208,20 @@ bool cw_next_value(const struct cw_msg *m, const struct cw_hdr *h, uint32_t *pos
         p++; /* the comma */
     }
     const uint8_t *from = p;
-    bool inside = false;
-    for (; p < end && (*p != ',' || inside); p++) {
-        if (*p == '<') {
-            inside = true;
-        } else if (*p == '>') {
-            inside = false;
-        } else if (*p == '"' && !inside) {
-            p = cw_quoted_end(p, end);
-            if (!p) {
-                *bad = true;
-                return false;
-            }
+    for (; p < end && *p != ','; p++) {
+        if (*p == '<')
+            p = memchr(p, '>', (size_t)(end - p)); /* nothing inside the brackets parts the list */
+        else if (*p == '"' && (p = cw_quoted_end(p, end)))
             p--;
+        if (!p) {
+            *bad = true;
+            return false;
         }
     }
     const uint8_t *to = p;
     trim(&from, &to);
     *pos = (uint32_t)(p - m->buf);
     *value = cw_span_at(m->buf, from, to);
-    *bad = from == to || inside;
+    *bad = from == to;
     return !*bad;
 }
