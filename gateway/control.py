@@ -209,7 +209,10 @@ class Control:
             except BaseException as fault:  # noqa: BLE001  it belongs to the caller, who waits for it
                 done.set_exception(fault)
 
-        self._running_loop().call_soon_threadsafe(step)
+        try:
+            self._running_loop().call_soon_threadsafe(step)
+        except RuntimeError:  # it closed in this very moment
+            raise Refused("stopped", "the control thread does not run") from None
         return await asyncio.wrap_future(done)
 
     # --- in the control thread

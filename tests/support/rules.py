@@ -85,7 +85,7 @@ def invite(caller: str, callee: str = "+8613900000000", *, asserted: str = "", c
     """An initial INVITE; the caller stands in From, `asserted` in P-Asserted-Identity."""
     lines = [
         f"INVITE sip:{callee}@192.0.2.200 SIP/2.0",
-        f"Via: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bK{call_id}",
+        f"Via: SIP/2.0/UDP 192.0.2.99:5060;rport;branch=z9hG4bK{call_id}",
         "Max-Forwards: 70",
         f"From: <sip:{caller}@peer.example>;tag=a{call_id}",
         f"To: <sip:{callee}@192.0.2.200>",
