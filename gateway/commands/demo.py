@@ -1,4 +1,4 @@
-"""demo: the whole thing in a few seconds, on loopback, in a temporary folder. Uses only commands that a user has."""
+"""demo: the whole thing in a few seconds, on loopback, in a temporary folder, with commands that a user has."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def _row(place: Place, report: dict[str, Any]) -> tuple[str, ...]:
 @click.command(short_help="Three real calls, a push, a fourth call.")
 @options
 def demo(app: App) -> None:
-    """Start a gateway on loopback, place three real calls (clean, with a card, flagged), flag a fourth caller while it
-    runs, call again, and show what both telephones saw. Everything is gone afterwards.
+    """Start a gateway on loopback, place three real calls (clean, with a card, flagged), flag a fourth caller
+    while it runs, call again, and show what both telephones saw. Everything is gone afterwards.
 
     \b
     callwarden demo
