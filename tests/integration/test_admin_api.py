@@ -1,4 +1,4 @@
-"""The admin API over its real server: every operation, authentication, sizes, and the errors with their status."""
+"""The admin API over its real server: every operation, authentication, sizes, errors with their status."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ async def test_add_is_enforced_when_it_returns_and_remove_undoes_it(gateway: Rem
     assert applied["enforced_us"] > 0
     found = await gateway.call("find", number=NUMBER)
     assert found["number"] == NUMBER
-    assert [(h["list"], h["exact"], h["category"], h["score"]) for h in found["hits"]] == [("fraud", True, "sim", 7)]
+    assert [(h["list"], h["exact"], h["category"], h["score"]) for h in found["hits"]] == [
+        ("fraud", True, "sim", 7)
+    ]
     assert (await gateway.call("lists_remove", name="fraud", entries=[NUMBER]))["changed"] == 1
     assert (await gateway.call("find", number=NUMBER))["hits"] == []
 
@@ -133,7 +135,9 @@ async def test_replace_define_and_clear(gateway: RemoteGateway) -> None:
 async def test_cards(gateway: RemoteGateway) -> None:
     await gateway.call("cards_add", title="反诈中心", entries=["96110"], organisation="北京", reason="劝阻")
     cards = await gateway.call("cards_show", name="card")
-    assert cards["entries"] == [{"entry": "96110", "name": "反诈中心", "organisation": "北京", "reason": "劝阻", "icon": ""}]
+    assert cards["entries"] == [
+        {"entry": "96110", "name": "反诈中心", "organisation": "北京", "reason": "劝阻", "icon": ""}
+    ]
     assert (await gateway.call("cards_remove", entries=["96110"]))["changed"] == 1
 
 
@@ -243,7 +247,11 @@ async def test_tcp_needs_the_token(tmp_path: Path) -> None:
         async with connect(config, only_running=True) as gateway:
             assert (await gateway.call("status"))["state"] == "running"
         async with aiohttp.ClientSession() as session:
-            for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {token.read_text().strip()}"}):
+            for header in (
+                {},
+                {"Authorization": "Bearer wrong"},
+                {"Authorization": f"Basic {token.read_text().strip()}"},
+            ):
                 for path in ("/v1/status", "/metrics", "/v1/nothing"):
                     async with session.get(f"http://127.0.0.1:{port}{path}", headers=header) as response:
                         assert response.status == 401

@@ -1,4 +1,4 @@
-"""The daemon as a process: start, signals, one daemon on one state_dir, what a bad configuration gets, hop probing."""
+"""The daemon as a process: start, signals, one on one state_dir, what a bad configuration gets, hop probing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def options(port: int, timeout_s: float = 2.0) -> bytes:
         s.bind(("127.0.0.1", 0))
         me = f"127.0.0.1:{s.getsockname()[1]}"
         s.sendto(
-            f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
+            f"OPTIONS sip:127.0.0.1:{port} SIP/2.0\r\n"
+            f"Via: SIP/2.0/UDP {me};branch=z9hG4bK{os.urandom(6).hex()}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:{me}>;tag=1\r\nTo: <sip:127.0.0.1:{port}>\r\n"
             f"Call-ID: {os.urandom(6).hex()}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode(),
             ("127.0.0.1", port),
@@ -114,7 +115,8 @@ def test_bad_configuration_is_refused_with_file_line_and_key(tmp_path: Path) -> 
 def test_taken_port_is_one_clear_line_and_exit_1(gateway: GatewayUnderTest, tmp_path: Path) -> None:
     config = tmp_path / "c.toml"
     config.write_text(
-        f'[node]\nstate_dir = "{tmp_path}/s"\n[[listener]]\nname = "x"\nbind = "udp:127.0.0.1:{gateway.port}"\n'
+        f'[node]\nstate_dir = "{tmp_path}/s"\n'
+        f'[[listener]]\nname = "x"\nbind = "udp:127.0.0.1:{gateway.port}"\n'
     )
     done = subprocess.run(
         [*CALLWARDEN, "run", "-c", str(config)], cwd=ROOT, capture_output=True, text=True, timeout=60
@@ -224,10 +226,11 @@ async def test_main_loop_is_uvloop_and_the_policy_is_untouched() -> None:
         "assert not isinstance(asyncio.get_event_loop_policy(), uvloop.EventLoopPolicy)\n"
         "class Probe(d.Daemon):\n"
         "    async def run(self):\n"
-        "        self.config.state_path.joinpath('loop').write_text(type(asyncio.get_running_loop()).__module__)\n"
+        "        async def kind(): return type(asyncio.get_running_loop()).__module__\n"
+        "        state = self.config.state_path\n"
         "        await self.start()\n"
-        "        async def other(): return type(asyncio.get_running_loop()).__module__\n"
-        "        self.config.state_path.joinpath('control').write_text(await self.control.run(other))\n"
+        "        state.joinpath('loop').write_text(await kind())\n"
+        "        state.joinpath('control').write_text(await self.control.run(kind))\n"
         "        await self.stop()\n"
         "        return 0\n"
         "d.Daemon = Probe\n"

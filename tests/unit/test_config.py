@@ -1,4 +1,4 @@
-"""gateway.config, gateway.configfile: the built-in default, every fault with file, line and key, cross checks."""
+"""gateway.config, gateway.configfile: the built-in default, every fault with file, line, key; cross checks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_unknown_keys_are_errors_with_file_line_and_key() -> None:
 
 
 def test_every_fault_is_reported_at_once() -> None:
-    found = faults("[node]\nthreads = 'two'\nbusy_poll_us = -1\n[log]\nlevel = 'loud'\n[journal]\nsync_ms = 1\n")
+    found = faults(
+        "[node]\nthreads = 'two'\nbusy_poll_us = -1\n[log]\nlevel = 'loud'\n[journal]\nsync_ms = 1\n"
+    )
     assert [f.split(":")[1] for f in found] == ["2", "3", "5", "7"]
 
 
@@ -93,17 +95,29 @@ def test_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (('"udp:192.0.2.1:5060"', '"tls:192.0.2.1:5061"'), "listener[1].bind: transport tls is not in this version"),
-        (('"udp:192.0.2.1:5060"', '"tcp:192.0.2.1:5060"'), "listener[1].bind: transport tcp is not in this version"),
+        (
+            ('"udp:192.0.2.1:5060"', '"tls:192.0.2.1:5061"'),
+            "listener[1].bind: transport tls is not in this version",
+        ),
+        (
+            ('"udp:192.0.2.1:5060"', '"tcp:192.0.2.1:5060"'),
+            "listener[1].bind: transport tcp is not in this version",
+        ),
         (('"udp:192.0.2.1:5060"', '"192.0.2.1:5060"'), "must be written udp:IP:PORT"),
         (('"udp:192.0.2.1:5060"', '"udp:sbc.example:5060"'), "is no IP address"),
         (('"udp:192.0.2.1:5060"', '"udp:192.0.2.1:70000"'), "port 70000 is over 65535"),
-        (('"udp:192.0.2.1:5060"', '"udp:0.0.0.0:5060"'), "listener[1].advertise: is needed with udp:0.0.0.0:5060"),
+        (
+            ('"udp:192.0.2.1:5060"', '"udp:0.0.0.0:5060"'),
+            "listener[1].advertise: is needed with udp:0.0.0.0:5060",
+        ),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.20:0"'), "is no address that can be sent to"),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.1:5060"'), "is a listener of this gateway: a loop"),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.20:5060", "udp:192.0.2.20:5060"'), "is there twice"),
         (('"198.51.100.0/24"', '"198.51.100.1/24"'), "has host bits set"),
-        (('"198.51.100.0/24"', '"198.51.100.0/24", "198.51.100.7"'), "overlaps '198.51.100.0/24' of trunk 't'"),
+        (
+            ('"198.51.100.0/24"', '"198.51.100.0/24", "198.51.100.7"'),
+            "overlaps '198.51.100.0/24' of trunk 't'",
+        ),
         (('next_hop = "core"', 'next_hop = "cor"'), "trunk[1].next_hop: no [[hop]] is named 'cor'"),
         (('"international"', '"abroad"'), "trunk[1].class: Invalid enum value 'abroad'"),
     ],
@@ -193,7 +207,9 @@ def test_health_slots_count_targets_in_order() -> None:
 
 def test_restart_needed_names_what_is_bound_or_sized_at_start() -> None:
     old = parse_config(PARTS, "f.toml", ENV)
-    moved = parse_config(PARTS.replace("192.0.2.1:5060", "192.0.2.1:5061") + "[node]\nthreads = 2\n", "f.toml", ENV)
+    moved = parse_config(
+        PARTS.replace("192.0.2.1:5060", "192.0.2.1:5061") + "[node]\nthreads = 2\n", "f.toml", ENV
+    )
     assert restart_needed(old, moved) == ["listener", "node.threads"]
     softer = PARTS.replace("192.0.2.20", "192.0.2.21") + "[log]\nlevel = 'debug'\n[node]\ndrain_s = 1\n"
     assert restart_needed(old, parse_config(softer, "f.toml", ENV)) == []
