@@ -1,4 +1,4 @@
-"""The daemon as a process: start, signals, one on one state_dir, what a bad configuration gets, hop probing."""
+"""The daemon as a process: start, signals, one a state_dir, what a bad configuration gets, probing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gateway.config, gateway.configfile: the built-in default, every fault with file, line, key; cross checks."""
+"""gateway.config, gateway.configfile: the built-in default, faults with file, line and key; cross checks."""
 
 from __future__ import annotations
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.metrics import Collector, RuleCounters, render
-from native.plane import Engine
+from native.plane import Plane
 from native.tables import Rcu
 from native.world import Texts, World
 
@@ -53,39 +57,48 @@ def test_no_match_is_lost_or_counted_twice_over_any_pushes(steps: list[tuple[lis
         assert counters.totals(stats(list(raw)))["rules"] == want
 
 
-def _world() -> World:
-    world = World(Rcu(), Texts(), secret=b"0" * 32, rules_seq=0)
-    world.add_listener("127.0.0.1", 5060, "127.0.0.1", 5060)
-    hop = world.add_hop([("127.0.0.1", 5070, 0)])
-    trunk = world.add_trunk(trunk_class="domestic", trusted=True, country_code=86, hop=hop)
-    world.add_source(trunk, "127.0.0.0/8")
-    world.set_emergency([], [])
-    world.set_policy([])
-    return world
+@pytest.fixture
+def plane() -> Iterator[tuple[Plane, socket.socket]]:
+    """A running data plane of one trunk, and its next hop, which is its peer as well."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(5)
+        rcu = Rcu()
+        world = World(rcu, Texts(), secret=b"0" * 32, rules_seq=0)
+        world.add_listener("127.0.0.1", 0, "127.0.0.1", 5060)
+        hop = world.add_hop([("127.0.0.1", peer.getsockname()[1], 0)])
+        trunk = world.add_trunk(trunk_class="domestic", trusted=True, country_code=86, hop=hop)
+        world.add_source(trunk, "127.0.0.0/8")
+        world.set_emergency([], [])
+        world.set_policy([])
+        running = Plane(rcu, world, memo_entries=1024, call_entries=1024)
+        running.start()
+        yield running, peer
+        running.stop()
 
 
-def test_every_figure_of_the_data_plane_is_there_and_parses() -> None:
-    engine = Engine(_world())
-    invite = (
-        b"INVITE sip:13900000002@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK1\r\n"
-        b"Max-Forwards: 70\r\nFrom: <sip:13800000001@127.0.0.1>;tag=1\r\nTo: <sip:13900000002@127.0.0.1>\r\n"
-        b"Call-ID: 1\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
-    )
+def test_every_figure_of_the_data_plane_is_there_and_parses(plane: tuple[Plane, socket.socket]) -> None:
+    running, peer = plane
+    me = f"127.0.0.1:{peer.getsockname()[1]}"
     for i in range(3):
-        fresh = invite.replace(b"bK1", b"bK1%d" % i).replace(b"ID: 1", b"ID: 1%d" % i)
-        reason, *_ = engine.handle(fresh, ("127.0.0.1", 5080))
-        assert reason == "pass"
+        invite = (
+            f"INVITE sip:13900000002@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bK{i}\r\n"
+            "Max-Forwards: 70\r\nFrom: <sip:13800000001@127.0.0.1>;tag=1\r\nTo: <sip:13900000002@127.0.0.1>\r\n"
+            f"Call-ID: {i}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        )
+        peer.sendto(invite.encode(), ("127.0.0.1", running.port(0)))
+        assert peer.recv(65535).startswith(b"INVITE ")
+    deadline = time.monotonic() + 5
+    while running.stats()["transit_ns"]["count"] < 3:  # counted after the datagram is out
+        assert time.monotonic() < deadline
     status = {"seq": 4, "lists": [{"name": "fraud", "numbers": 2, "patterns": 1}]}
     target = {"hop": "h", "target": "udp:127.0.0.1:5070", "up": False}
-    collector = Collector(
-        lambda: {**engine.stats(), "records_dropped": 0},
-        lambda: status,
-        lambda: [target],
-        RuleCounters(["r"]),
-    )
+    collector = Collector(running.stats, lambda: status, lambda: [target], RuleCounters(["r"]))
     families = {f.name: f for f in text_string_to_metric_families(render(collector).decode())}
     value = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
     assert value[("callwarden_decisions_total", ("action", "pass"))] == 3
+    assert value[("callwarden_messages_total", ("reason", "pass"))] == 3
+    assert value[("callwarden_received_total",)] == 3
     assert value[("callwarden_decision_seconds_count",)] == 3
     assert value[("callwarden_decision_seconds_bucket", ("le", "+Inf"))] == 3
     assert value[("callwarden_target_up", ("hop", "h"), ("target", "udp:127.0.0.1:5070"))] == 0
