@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cw_calls.h"
+#include "cw_mem.h"
 
 #define WAYS 4
 #define TRIES 32
@@ -40,10 +41,10 @@ struct cw_calls *cw_calls_new(uint32_t entries)
     while (sets * WAYS < entries)
         sets *= 2;
     struct cw_calls *calls = malloc(sizeof *calls);
-    struct set *mem = aligned_alloc(CW_LINE, sets * sizeof *mem);
+    struct set *mem = cw_big_alloc(sets * sizeof *mem);
     if (!calls || !mem) {
         free(calls);
-        free(mem);
+        cw_big_free(mem, sets * sizeof *mem);
         return NULL;
     }
     memset(mem, 0, sets * sizeof *mem); /* touches every page now: none is missing later, on the data path */
@@ -55,7 +56,7 @@ struct cw_calls *cw_calls_new(uint32_t entries)
 void cw_calls_free(struct cw_calls *calls)
 {
     if (calls)
-        free(calls->sets);
+        cw_big_free(calls->sets, (calls->mask + 1) * sizeof(struct set));
     free(calls);
 }
 

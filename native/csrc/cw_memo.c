@@ -9,6 +9,7 @@
  * - Nobody waits: a set that stays busy (its writer lost the CPU) is a miss for a reader and left alone by a writer. */
 #include <stdlib.h>
 
+#include "cw_mem.h"
 #include "cw_memo.h"
 
 #define WAYS 4
@@ -48,17 +49,19 @@ static inline bool stands(uint32_t now_ms, uint32_t at_ms)
     return (uint32_t)(now_ms - at_ms + SKEW_MS) < CW_MEMO_MS + SKEW_MS;
 }
 
+static size_t bytes_of(uint64_t sets) { return sets * (sizeof(struct head) + sizeof(struct body)); }
+
 struct cw_memo *cw_memo_new(uint32_t entries)
 {
     uint64_t sets = 1;
     while (sets * WAYS < entries)
         sets *= 2;
     struct cw_memo *memo = malloc(sizeof *memo);
-    size_t size = sets * (sizeof(struct head) + sizeof(struct body));
-    uint8_t *mem = aligned_alloc(CW_LINE, (size + CW_LINE - 1) / CW_LINE * CW_LINE);
+    size_t size = bytes_of(sets);
+    uint8_t *mem = cw_big_alloc(size);
     if (!memo || !mem) {
         free(memo);
-        free(mem);
+        cw_big_free(mem, size);
         return NULL;
     }
     memset(mem, 0, size); /* touches every page now: none is missing later, on the data path */
@@ -71,13 +74,13 @@ struct cw_memo *cw_memo_new(uint32_t entries)
 void cw_memo_free(struct cw_memo *memo)
 {
     if (memo)
-        free(memo->heads);
+        cw_big_free(memo->heads, bytes_of(memo->mask + 1));
     free(memo);
 }
 
 uint64_t cw_memo_bytes(const struct cw_memo *memo)
 {
-    return sizeof *memo + (memo->mask + 1) * (sizeof(struct head) + sizeof(struct body));
+    return sizeof *memo + bytes_of(memo->mask + 1);
 }
 
 static void load_words(const struct body *body, unsigned way, struct cw_verdict *out)

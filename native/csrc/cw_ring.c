@@ -2,6 +2,7 @@
  * shared one only when the copy says full or empty, so the two cores rarely touch each other's cache line. */
 #include <stdlib.h>
 
+#include "cw_mem.h"
 #include "cw_ring.h"
 
 struct cw_ring {
@@ -20,13 +21,14 @@ struct cw_ring *cw_ring_new(uint32_t records)
     while (n < records)
         n *= 2;
     struct cw_ring *ring = aligned_alloc(CW_LINE, sizeof *ring);
-    struct cw_record *mem = calloc(n, sizeof *mem);
+    struct cw_record *mem = cw_big_alloc(n * sizeof *mem);
     if (!ring || !mem) {
         free(ring);
-        free(mem);
+        cw_big_free(mem, n * sizeof *mem);
         return NULL;
     }
     memset(ring, 0, sizeof *ring);
+    memset(mem, 0, n * sizeof *mem); /* touches every page now: none is missing later, on the data path */
     ring->mask = n - 1;
     ring->records = mem;
     return ring;
@@ -35,7 +37,7 @@ struct cw_ring *cw_ring_new(uint32_t records)
 void cw_ring_free(struct cw_ring *ring)
 {
     if (ring)
-        free(ring->records);
+        cw_big_free(ring->records, (ring->mask + 1) * sizeof *ring->records);
     free(ring);
 }
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "native" / "csrc"
 TESTS = Path(__file__).parent / "csrc"
 SOURCES = {
-    "test_support": ["hist", "memo", "calls", "ring", "texts"],
-    "test_plane": ["hist", "ring", "rcu", "socket", "lane", "plane"],
+    "test_support": ["mem", "hist", "memo", "calls", "ring", "texts"],
+    "test_plane": ["mem", "hist", "ring", "rcu", "socket", "lane", "plane"],
 }
 # -Wno-tsan: gcc warns that ThreadSanitizer models no fences; acquire and release order what is shared as well
 SANITIZERS = {
