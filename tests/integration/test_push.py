@@ -1,4 +1,4 @@
-"""Pushing rules into a running data plane: enforced when the push returns, refused whole, kept over restarts."""
+"""Pushing rules into a running data plane: enforced on return, refused whole, kept over restarts."""
 
 import asyncio
 import contextlib
