@@ -83,7 +83,8 @@ def test_every_figure_of_the_data_plane_is_there_and_parses(plane: tuple[Plane, 
     for i in range(3):
         invite = (
             f"INVITE sip:13900000002@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bK{i}\r\n"
-            "Max-Forwards: 70\r\nFrom: <sip:13800000001@127.0.0.1>;tag=1\r\nTo: <sip:13900000002@127.0.0.1>\r\n"
+            "Max-Forwards: 70\r\nFrom: <sip:13800000001@127.0.0.1>;tag=1\r\n"
+            "To: <sip:13900000002@127.0.0.1>\r\n"
             f"Call-ID: {i}\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
         )
         peer.sendto(invite.encode(), ("127.0.0.1", running.port(0)))
