@@ -13,7 +13,7 @@
 #include "cw_memo.h"
 
 #define WAYS 4
-#define WORDS (sizeof(struct cw_verdict) / 8)
+#define WORDS 3 /* of a verdict */
 #define READ_TRIES 32
 #define WRITE_TRIES 256 /* some microseconds, only when the writer inside has lost its CPU */
 #define SKEW_MS 1000u /* threads read the clock once a batch: an entry may come from a little ahead of this thread's now */
@@ -27,6 +27,7 @@ struct head {
 struct body {
     _Atomic uint64_t word[WAYS][WORDS];
 };
+_Static_assert(sizeof(struct cw_verdict) == WORDS * 8, "copied word by word");
 _Static_assert(sizeof(struct head) == CW_LINE, "a miss touches one line");
 _Static_assert(sizeof(struct head) + sizeof(struct body) == WAYS * 40, "40 bytes an entry");
 
