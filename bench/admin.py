@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import select
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ class Api:
     def close(self) -> None:
         self._sock.close()
 
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
-        data = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+    def send(self, method: str, path: str, body: dict[str, Any] | bytes | None = None) -> None:
+        kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: gateway\r\nContent-Type: {kind}\r\n"
         self._sock.sendall(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
 
     def maybe_answer(self, wait_s: float = 0.0) -> tuple[int, bytes] | None:
@@ -43,12 +45,15 @@ class Api:
         self._buffer = body[length:]
         return int(lines[0].split()[1]), body[:length]
 
-    def get(self, path: str) -> Any:
-        """The decoded answer of a GET."""
-        self.send("GET", path)
+    def ask(self, method: str, path: str, body: dict[str, Any] | bytes | None = None) -> Any:
+        """The decoded answer."""
+        self.send(method, path, body)
         answer = None
+        until = time.monotonic() + 60
         while answer is None:
-            answer = self.maybe_answer(10.0)
+            if time.monotonic() > until:
+                raise BenchError(f"{method} {path}: no answer within a minute")
+            answer = self.maybe_answer(1.0)
         if answer[0] != 200:
-            raise BenchError(f"GET {path}: {answer[0]} {answer[1][:300]!r}")
+            raise BenchError(f"{method} {path}: {answer[0]} {answer[1][:300]!r}")
         return json.loads(answer[1])

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from admin import Api
 from procs import BenchError, Child, answers_options, free_udp_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
+CHUNK = 50_000  # keys of one request
 CONFIG = """\
 [node]
 name = "bench"
@@ -81,7 +83,7 @@ class Edge:
         """Counters and histograms of the running gateway."""
         api = Api(self.home / "admin.sock")
         try:
-            return api.get("/v1/stats")
+            return api.ask("GET", "/v1/stats")
         finally:
             api.close()
 
@@ -90,6 +92,19 @@ class Edge:
         start = time.monotonic()
         self.cli("lists", "import", name, str(path), timeout_s=900)
         return time.monotonic() - start
+
+    def push_numbers(self, name: str, path: Path) -> None:
+        """The same by the admin API, as keys: a set-up that is no part of a figure should be short."""
+        with path.open() as f:
+            keys = array("Q", map(int, f))
+        if sys.byteorder != "little":
+            keys.byteswap()
+        api = Api(self.admin_socket)
+        try:
+            for i in range(0, len(keys), CHUNK):
+                api.ask("POST", f"/v1/lists/{name}/numbers", keys[i : i + CHUNK].tobytes())
+        finally:
+            api.close()
 
     @property
     def admin_socket(self) -> Path:

@@ -43,7 +43,7 @@ class Lab:
             if self.use_gateway:
                 say(f"{kind}: gateway loads {COUNT:,} numbers")
                 edge = stack.enter_context(gateway(self.work, kind, cpu=cpu, callee=callee))
-                edge.import_numbers("fraud", self.spaced())
+                edge.push_numbers("fraud", self.spaced())
                 out.append(Side("gateway", edge.child, edge.port, callee))
             if self.use_peer:
                 say(f"{kind}: Kamailio loads {COUNT:,} numbers")
@@ -133,7 +133,7 @@ def rtt(lab: Lab) -> dict[str, Any]:
         for name, busy in (("gateway_asleep", 0), ("gateway_busy", BUSY_POLL_US)):
             say(f"round trip: {name}")
             with gateway(lab.work, name, cpu=cpu, busy_poll_us=busy) as edge:
-                edge.import_numbers("fraud", lab.spaced())
+                edge.push_numbers("fraud", lab.spaced())
                 out[name] = _rtt(lab, "rtt", edge.port, callers=callers)
     if lab.use_peer:
         say("round trip: kamailio")

@@ -128,7 +128,7 @@ def push(lab: Any, count: int) -> dict[str, Any]:
     """`count` pushes of one number each into a gateway that holds a million."""
     with gateway(lab.work, "push", cpu=lab.setting.server_cpu) as edge:
         lab.setting.progress("push: gateway loads 1,000,000 numbers")
-        edge.import_numbers("fraud", lab.spaced())
+        edge.push_numbers("fraud", lab.spaced())
         lab.setting.progress(f"push: {count} pushes")
         api, caller = Api(edge.admin_socket), Caller(edge)
         try:

@@ -115,7 +115,7 @@ def main(
         progress=lambda text: progress.print(f"[dim]{text}[/]", highlight=False),
     )
     use_peer = not no_peer
-    result: dict[str, Any] = {"machine": machine()}
+    result: dict[str, Any] = {"machine": machine(), "program": callwarden or "this checkout"}
     work = Path(tempfile.mkdtemp(prefix="callwarden-bench-"))
     try:
         tools.build()
