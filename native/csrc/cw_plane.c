@@ -117,6 +117,10 @@ static int start_lane(struct cw_plane *plane, struct cw_lane *lane)
 
 int cw_plane_start(struct cw_plane *plane)
 {
+    if (atomic_load_explicit(&plane->common.stop, memory_order_relaxed))
+        return -ESHUTDOWN; /* its sockets have stopped receiving for good */
+    if (plane->lanes[0]->started)
+        return -EBUSY;
     sigset_t all, before;
     sigfillset(&all);
     int rc = pthread_sigmask(SIG_BLOCK, &all, &before); /* inherited: signals are for the main thread */

@@ -27,7 +27,7 @@ struct cw_plane;                 /* opaque */
 struct cw_plane *cw_plane_new(struct cw_rcu *rcu, struct cw_shared *shared, const struct cw_world *world,
                               const struct cw_ep *binds, uint16_t n_binds, const struct cw_plane_options *options,
                               char *err, size_t err_len);
-int cw_plane_start(struct cw_plane *plane);      /* 0, or -errno */
+int cw_plane_start(struct cw_plane *plane);      /* 0, or -errno; once: a plane that was stopped stays so */
 /* Swap the world; returns the old one when no thread can hold it any more. Blocks (not for the data path). */
 const struct cw_world *cw_plane_publish(struct cw_plane *plane, const struct cw_world *world);
 /* Stop: threads read what is queued in their sockets (at most drain_ms), then end. Sockets close in cw_plane_free. */

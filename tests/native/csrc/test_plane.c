@@ -359,6 +359,16 @@ TEST(plane_start_fails_whole_when_a_cpu_does_not_exist)
     CHECK_EQ(descriptors(), open);
 }
 
+TEST(plane_starts_once)
+{
+    struct cw_ep at = v4(127, 0, 0, 1, 0);
+    struct cw_plane *plane = started(&at, 1, plain(1));
+    CHECK_EQ(cw_plane_start(plane), -EBUSY);
+    cw_plane_stop(plane, 0);
+    CHECK_EQ(cw_plane_start(plane), -ESHUTDOWN);
+    ended(plane);
+}
+
 TEST(plane_binds_ipv4_and_ipv6_wildcards_side_by_side)
 {
     struct cw_ep at[2] = {v4(0, 0, 0, 0, 0), {.port = 0}};
@@ -718,6 +728,7 @@ static const struct test tests[] = {
     T(plane_refuses_a_port_that_another_gateway_holds),
     T(plane_refuses_impossible_options),
     T(plane_start_fails_whole_when_a_cpu_does_not_exist),
+    T(plane_starts_once),
     T(plane_binds_ipv4_and_ipv6_wildcards_side_by_side),
     T(plane_sends_out_of_the_named_listener_in_order),
     T(plane_counts_a_refused_datagram_and_sends_the_others),
