@@ -61,7 +61,7 @@ enum cw_method {
 
 struct cw_hdr {
     uint8_t id;            /* enum cw_header */
-    uint8_t folded;        /* 1 when the value holds a line fold (RFC 3261 7.3.1) */
+    uint8_t folded;        /* 1 when the line holds a fold (RFC 3261 7.3.1), before the value or within */
     uint16_t next;         /* index of the next line of the same name, 0xffff = last */
     uint16_t name_len;     /* octets of the name, without white space before the colon */
     uint16_t line_len;     /* whole line, folds and last CRLF included; starts at line_off */
@@ -101,7 +101,8 @@ struct cw_msg {
 /* Scan `len` bytes. 0, or -CW_R_DROP_SHORT, -CW_R_DROP_NOT_SIP (neither a request nor a status line),
  * -CW_R_BAD_START_LINE, -CW_R_BAD_VERSION, -CW_R_BAD_HEADER (a line without colon, a bare CR, no empty line at the
  * end...), -CW_R_TOO_MANY_HEADERS. On every return m is safe to read: header lines seen so far stand in it, so that a
- * faulty request can still be answered. `len` must be <= CW_DATAGRAM_MAX. Lines may end in CRLF or a bare LF. */
+ * faulty request can still be answered. `len` must be <= CW_DATAGRAM_MAX (-CW_R_TOO_LARGE otherwise). Lines may end in
+ * CRLF or a bare LF. A status line with any fault: -CW_R_DROP_BAD_RESPONSE. Faulty header lines are left out of hdrs. */
 int cw_scan(const uint8_t *buf, size_t len, struct cw_msg *m);
 
 /* Parse and check what the proxy uses; 0 or the negative of the first fault in the order of STANDARDS 1.2 and 1.16

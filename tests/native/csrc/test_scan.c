@@ -118,6 +118,8 @@ TEST(rfc3261_7_3_1_header_lines)
     CHECK_EQ(OUTCOME(HEAD "Subject \t : \t a\r\n\t b \r\n  \r\n" REST), 0);
     CHECK_EQ(m.hdrs[0].name_len, 7);
     CHECK(is(m.hdrs[0].value, "a\r\n\t b") && m.hdrs[0].folded && !m.hdrs[1].folded);
+    CHECK_EQ(OUTCOME(HEAD "Subject: a \t\r\n" REST), 0);
+    CHECK(is(m.hdrs[0].value, "a"));
     CHECK_EQ(OUTCOME(HEAD "Subject:\r\n" REST), 0);
     CHECK(m.hdrs[0].value.len == 0 && m.hdrs[0].value.off != 0);
     CHECK_EQ(OUTCOME("INVITE sip:a@b SIP/2.0\nVia: SIP/2.0/UDP h\r\nFrom: <sip:a@b>\nTo: <sip:c@d>\nCall-ID: i\n"
@@ -130,6 +132,29 @@ TEST(rfc3261_7_3_1_header_lines)
     CHECK_EQ(OUTCOME(HEAD " a: b\r\n" REST), CW_R_BAD_HEADER);
     CHECK_EQ(OUTCOME(HEAD MUST_HAVE "CSeq: 1 INVITE\r\n"), CW_R_BAD_HEADER);
     CHECK(m.via.value.len && m.call_id.len);
+}
+
+TEST(a_body_that_begins_with_white_space_is_no_fold)
+{
+    CHECK_EQ(OUTCOME(HEAD REST " x: y\r\n"), 0);
+    CHECK(is(m.body, " x: y\r\n") && m.n_hdrs == 5);
+    CHECK_EQ(OUTCOME("INVITE sip:a@b SIP/2.0\n" MUST_HAVE "CSeq: 1 INVITE\n\n\tx\n"), 0);
+    CHECK(is(m.body, "\tx\n"));
+}
+
+TEST(a_bare_cr_counts_wherever_a_block_ends)
+{
+    for (int pad = 1; pad < 140; pad++) {
+        char text[1024];
+        int n = sprintf(text, HEAD "Subject: %0*d\rVia: x\r\n" REST, pad, 0);
+        CHECK_EQ(outcome_of(text, (size_t)n), CW_R_BAD_HEADER);
+        CHECK_EQ(m.n_hdrs, 5);
+        n = sprintf(text, HEAD "Subject: %0*d\r\nX: y\r\n" REST, pad, 0);
+        CHECK_EQ(outcome_of(text, (size_t)n), 0);
+        CHECK_EQ(m.n_hdrs, 7);
+        n = sprintf(text, HEAD REST "%0*d\ra\r\r", pad, 0); /* a body may hold anything */
+        CHECK_EQ(outcome_of(text, (size_t)n), 0);
+    }
 }
 
 TEST(headers_max_is_a_named_limit)
@@ -257,6 +282,8 @@ static const struct test all[] = {
     T(rfc3261_7_1_start_lines),
     T(rfc3261_7_2_status_lines),
     T(rfc3261_7_3_1_header_lines),
+    T(a_body_that_begins_with_white_space_is_no_fold),
+    T(a_bare_cr_counts_wherever_a_block_ends),
     T(headers_max_is_a_named_limit),
     T(rfc3261_18_1_1_takes_65535_octets),
     T(rfc3261_18_3_content_length_of_datagrams),
