@@ -71,7 +71,12 @@ class Child:
         self.log = log
         with log.open("wb") as out:
             self.popen = subprocess.Popen(
-                [*pin, *map(str, argv)], stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=cwd
+                [*pin, *map(str, argv)],
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                cwd=cwd,
             )
 
     @property
@@ -90,17 +95,18 @@ class Child:
         return self.log.read_text(errors="replace")[-2000:]
 
     def stop(self, patience_s: float = 10.0) -> None:
-        """SIGTERM, then SIGKILL for what is left of the processes that were seen below this one."""
-        family = self.family()
+        """SIGTERM to the process; when it has ended, or the patience has, SIGKILL to what is left.
+
+        A parent may end, or be killed, before its own children: the process has a session of its own, so its
+        group holds nothing but what it has forked.
+        """
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 self.popen.wait(patience_s)
-            except subprocess.TimeoutExpired:
-                for pid in family:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                self.popen.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.popen.wait()
 
     def family(self) -> list[int]:
         """This process and its descendants."""
@@ -139,7 +145,9 @@ def ready_line(argv: Sequence[object], cpu: int | None = None) -> Iterator[tuple
     pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
     child = Child.__new__(Child)
     child.log = Path(os.devnull)
-    child.popen = subprocess.Popen([*pin, *map(str, argv)], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    child.popen = subprocess.Popen(
+        [*pin, *map(str, argv)], stdout=subprocess.PIPE, start_new_session=True, stdin=subprocess.DEVNULL
+    )
     assert child.popen.stdout is not None
     with child:
         line = child.popen.stdout.readline().split()
