@@ -1,9 +1,9 @@
 """Number lists: the border to csrc/cw_list.h.
 
-Four things happen here: check the buffer, call C without the GIL, turn a code into a value or an exception, own memory.
-A number is an E.164 integer below 10**15, or SHORT | digits behind a leading 1 (csrc/cw_number.h). Numbers in bulk are any
-contiguous buffer of unsigned 64-bit little-endian integers: array('Q'), bytes, memoryview.
-Every argument is checked: ValueError for a value out of range, TypeError for the wrong kind, and nothing is changed then.
+Four things happen here: check the buffer, call C without the GIL, turn a code into a value or an exception, own
+memory. A number is an E.164 integer below 10**15, or SHORT | digits behind a leading 1 (csrc/cw_number.h). Numbers in
+bulk are any contiguous buffer of unsigned 64-bit little-endian integers: array('Q'), bytes, memoryview.
+Every argument is checked: ValueError for a value out of range, TypeError for the wrong kind; nothing is changed then.
 """
 
 import array
@@ -68,7 +68,8 @@ cdef extern from "cw_list.h" nogil:
     int cw_list_add_pattern(cw_list *l, const cw_pattern *p, const cw_attr *attr, c_bool *changed)
     int cw_list_remove_pattern(cw_list *l, const cw_pattern *p, c_bool *changed)
     int cw_list_merge(cw_list *l, uint32_t now_s)
-    int cw_list_load(cw_list *l, const uint64_t *nums, const uint32_t *attrs, size_t n, const cw_attr *dict_, size_t n_dict)
+    int cw_list_load(cw_list *l, const uint64_t *nums, const uint32_t *attrs, size_t n, const cw_attr *table,
+                     size_t n_table)
     int cw_list_clear(cw_list *l)
     c_bool cw_list_find(const cw_list *l, uint64_t num, uint32_t now_s, cw_hit *hit)
     c_bool cw_list_peek(cw_list *l, uint64_t num, uint32_t now_s, cw_hit *hit)
@@ -103,7 +104,7 @@ class AttrsFull(Exception):
 
 
 class Attr(NamedTuple):
-    """What is known of an entry: expiry in unix seconds (0 = never), text and note ids, category, source, score."""
+    """What is known of an entry; expiry in unix seconds (0 = never), text and note are ids of the control side."""
 
     expiry_s: int = 0
     text: int = 0
@@ -190,15 +191,16 @@ cdef class _Ints:
             self.n = 1
             return
         if not PyObject_CheckBuffer(source):
-            raise TypeError(f"an integer or a buffer of {size * 8}-bit integers is wanted, not {type(source).__name__}")
+            raise TypeError(f"a buffer of {size * 8}-bit integers is wanted, not {type(source).__name__}")
         try:
             PyObject_GetBuffer(source, &self.view, PyBUF_FORMAT | PyBUF_ND)
         except BufferError as error:
             raise ValueError(f"the buffer is not contiguous: {error}") from None
         self.held = True
         cdef bytes kind = self.view.format.lstrip(b"<=@") if self.view.format != NULL else b"B"
-        if kind not in (b"B", b"b", b"c") and (kind not in (b"Q", b"L", b"I") or self.view.itemsize != <Py_ssize_t>size):
-            raise ValueError(f"a buffer of bytes or of unsigned {size * 8}-bit integers is wanted, not of {kind!r}")
+        cdef bint fits = kind in (b"Q", b"L", b"I") and self.view.itemsize == <Py_ssize_t>size
+        if not fits and kind not in (b"B", b"b", b"c"):
+            raise ValueError(f"bytes or unsigned {size * 8}-bit integers are wanted, not a buffer of {kind!r}")
         if self.view.len % <Py_ssize_t>size:
             raise ValueError(f"the buffer's {self.view.len} bytes are no multiple of {size}")
         self.n = <size_t>self.view.len // size
@@ -308,7 +310,7 @@ cdef class NumberList:
         _check(code)
 
     def load(self, numbers, attr_ids, attrs):
-        """Replace all exact numbers, patterns stay. attr_ids: a buffer of 32-bit indices into attrs, or None (all 0)."""
+        """Replace all exact numbers; patterns stay. attr_ids: 32-bit indices into attrs, or None (all 0)."""
         cdef _Ints nums = _Ints(numbers, 8)
         cdef _Ints ids = None
         cdef const uint32_t *ids_ptr = NULL
@@ -382,7 +384,8 @@ cdef class NumberList:
             with nogil:
                 n = cw_list_walk_patterns(self.ptr, past, patterns, attrs, most)
             return [
-                ((patterns[i].prefix, patterns[i].digits, patterns[i].length), _attr_out(&attrs[i])) for i in range(n)
+                ((patterns[i].prefix, patterns[i].digits, patterns[i].length), _attr_out(&attrs[i]))
+                for i in range(n)
             ]
         finally:
             free(patterns)

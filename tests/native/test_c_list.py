@@ -1,21 +1,23 @@
-"""The C tests of lists and reclamation: under AddressSanitizer and UndefinedBehaviorSanitizer, and under ThreadSanitizer."""
+"""The C tests of lists and reclamation, under AddressSanitizer and UBSan, and under ThreadSanitizer."""
 
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "native/csrc"
-SOURCES = "rcu mem sort attrs overlay pattern base base_build list list_walk list_write".split()
-FLAGS = "-std=c11 -Wall -Wextra -Wconversion -Wno-sign-conversion -Werror -g -O1 -D_GNU_SOURCE -pthread".split()
+SOURCES = ["rcu", "mem", "sort", "attrs", "overlay", "pattern", "base", "base_build"]
+SOURCES += ["list", "list_walk", "list_write"]
+WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wno-sign-conversion", "-Werror"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-g", "-O1", "-pthread", *WARNINGS]
 ADDRESS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-# gcc warns that ThreadSanitizer does not model fences; cw_rcu.h uses them beside acquire and release, which it does
+# gcc warns that this sanitizer models no fences; cw_rcu.h has them beside acquire and release
 THREAD = ["-fsanitize=thread", "-Wno-tsan"]
 
 
 def build_and_run(tmp_path: Path, name: str, sanitizer: list[str]) -> None:
     program = tmp_path / name
-    sources = [CSRC / f"cw_{source}.c" for source in SOURCES]
-    build = ["gcc", *FLAGS, *sanitizer, f"-I{CSRC}", ROOT / f"tests/native/csrc/{name}.c", *sources, "-o", program]
+    sources = [ROOT / f"tests/native/csrc/{name}.c", *(CSRC / f"cw_{source}.c" for source in SOURCES)]
+    build = ["gcc", *FLAGS, *sanitizer, f"-I{CSRC}", *sources, "-o", program]
     built = subprocess.run(build, capture_output=True, text=True, timeout=100)
     assert built.returncode == 0, built.stderr
     ran = subprocess.run([program], capture_output=True, text=True, timeout=100)

@@ -4,6 +4,7 @@ The model also keeps what lists must keep through overlay, merge, tombstones, ex
 """
 
 from array import array
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -84,7 +85,7 @@ class ListMachine(RuleBasedStateMachine):
         self.now_s = 0
         self.asked: set[int] = set()
 
-    def merge_when_full(self, change, *args):  # type: ignore[no-untyped-def]
+    def merge_when_full(self, change: Callable[..., int], *args: object) -> int:
         try:
             return change(*args)
         except OverlayFull:
@@ -132,7 +133,10 @@ class ListMachine(RuleBasedStateMachine):
         self.list.merge(self.now_s)
         self.model.forget_expired(self.now_s)
 
-    @rule(entries=st.lists(st.tuples(CLUSTERS, st.integers(0, 3)), max_size=12), attrs=st.lists(ATTRS, min_size=4, max_size=4))
+    @rule(
+        entries=st.lists(st.tuples(CLUSTERS, st.integers(0, 3)), max_size=12),
+        attrs=st.lists(ATTRS, min_size=4, max_size=4),
+    )
     def load(self, entries: list[tuple[int, int]], attrs: list[Attr]) -> None:
         self.list.load(array("Q", [n for n, _ in entries]), array("I", [i for _, i in entries]), attrs)
         self.model.numbers = {n: attrs[i] for n, i in entries}
