@@ -30,6 +30,7 @@ from gateway.feed import FeedError
 from gateway.lock import InUse, StateLock
 from gateway.metrics import Collector, RuleCounters
 from gateway.prober import Prober
+from gateway.watch import Watch
 from native.plane import Plane
 from native.tables import Rcu
 from native.world import Texts, World
@@ -89,7 +90,7 @@ class Daemon:
     async def start(self) -> None:
         """All parts run, or none does. ConfigError, FeedError, OSError."""
         config = self.config
-        async with contextlib.AsyncExitStack() as undo:
+        async with self._reload_lock, contextlib.AsyncExitStack() as undo:
             rcu, texts = Rcu(), Texts()
             self.control = Control(config, rcu=rcu, texts=texts)
             undo.callback(self.control.stop)
@@ -111,6 +112,11 @@ class Daemon:
             self.prober = Prober(config, self.plane.set_down)
             self.prober.start()
             undo.push_async_callback(self._stop_prober)
+            watch = Watch(
+                self.plane.alive_ms, self._records_lost, lambda: str(self.control.status()["broken"])
+            )
+            watch.start()
+            undo.push_async_callback(watch.stop)
             self.collector = Collector(self.plane.stats, self.control.status, self._targets, self.rules)
             self.admin = AdminServer(config, self)
             await self.admin.start()
@@ -127,6 +133,10 @@ class Daemon:
         """In the control thread: returns when no data-plane thread can see the old world."""
         self.plane.publish(world)
         self.rules.switch(self.plane.stats(), self.control.rule_names())
+
+    def _records_lost(self) -> int:
+        """Nobody misses the records of a journal that is switched off."""
+        return self.plane.records_dropped() if self.config.journal.enabled else 0
 
     def _targets(self) -> list[dict[str, Any]]:
         return self.prober.status()
@@ -162,7 +172,8 @@ class Daemon:
             return
 
     def _on_hup(self) -> None:
-        self._hup = asyncio.ensure_future(self._reload_and_log())
+        self._hup = asyncio.create_task(self._reload_and_log(), name="reload")
+        self._hup.add_done_callback(logs.report_end)
 
     async def _reload_and_log(self) -> None:
         try:

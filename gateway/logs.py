@@ -6,6 +6,7 @@ logs; what may repeat goes through `RateLimited`, which says how many lines it k
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 from typing import Any, TextIO
@@ -43,6 +44,12 @@ def configure(log: Log, stream: TextIO | None = None) -> None:
 def get_logger(name: str) -> Any:
     """A logger with `part` set; typed loosely because structlog's loggers are."""
     return structlog.get_logger(part=name)
+
+
+def report_end(task: asyncio.Task[Any]) -> None:
+    """A done-callback for tasks that run until they are cancelled: any other end is a fault, and is said."""
+    if not task.cancelled() and (fault := task.exception()) is not None:
+        get_logger("daemon").critical("a task ended", task=task.get_name(), exc_info=fault)
 
 
 class RateLimited:

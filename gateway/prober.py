@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.config import Config, Endpoint, Hop, host_text
-from gateway.logs import get_logger
+from gateway.logs import get_logger, report_end
 from sip.options import OptionsConfig, OptionsProber, TargetWentDown
 
 
@@ -82,7 +82,9 @@ class Prober:
         for target in self._targets:
             self._set_down(target.slot, False)
             if target.hop.probe == "options":
-                self._tasks.append(asyncio.create_task(self._run(target), name=f"probe {target.endpoint}"))
+                task = asyncio.create_task(self._run(target), name=f"probe {target.endpoint}")
+                task.add_done_callback(report_end)
+                self._tasks.append(task)
 
     async def stop(self) -> None:
         for task in self._tasks:

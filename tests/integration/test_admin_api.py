@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import stat
 from array import array
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from gateway.admin.api import OPERATIONS
@@ -288,3 +290,46 @@ async def test_many_pushes_at_once_are_all_applied_in_order(gateway: RemoteGatew
     assert sorted(a["seq"] for a in answers) == list(range(1, 51))
     lists = (await gateway.call("lists"))["lists"]
     assert next(x["numbers"] for x in lists if x["name"] == "fraud") == 50
+
+
+async def test_reload_takes_a_good_configuration_and_refuses_a_bad_one(tmp_path: Path) -> None:
+    first = configured(tmp_path)
+    files = [first]
+
+    def reread() -> Config:
+        return files[-1]
+
+    daemon = Daemon(first, reread)
+    await daemon.start()
+    gateway = RemoteGateway(first)
+    try:
+        hops = (msgspec.structs.replace(first.hops[0], targets=("udp:127.0.0.1:9", "udp:127.0.0.1:19")),)
+        files.append(msgspec.structs.replace(first, hops=hops))
+        assert (await gateway.call("reload"))["changed"] == ["hops"]
+        assert [t["target"] for t in (await gateway.call("status"))["targets"]] == [
+            "udp:127.0.0.1:9",
+            "udp:127.0.0.1:19",
+        ]
+        files.append(
+            msgspec.structs.replace(files[-1], node=msgspec.structs.replace(first.node, memo_entries=2048))
+        )
+        status, code, why = await refused(gateway, "reload")
+        assert (status, code) == (409, "configuration")
+        assert "node.memo_entries: cannot change without a restart" in why
+        assert daemon.config.hops == hops
+    finally:
+        await gateway.close()
+        await daemon.stop()
+
+
+async def test_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    taken = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    taken.bind((config.listeners[0].address.host, config.listeners[0].address.port))
+    daemon = Daemon(config, lambda: config)
+    with pytest.raises(OSError, match=str(config.listeners[0].address.port)):
+        await daemon.start()
+    taken.close()
+    again = Daemon(config, lambda: config)  # the feed is free again
+    await again.start()
+    await again.stop()
