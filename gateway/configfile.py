@@ -235,7 +235,9 @@ def _check_listeners(config: Config, reader: _Reader) -> None:
         except ValueError as e:
             reader.fault(f"{where}.bind", str(e))
             continue
-        if address in seen and address.port:
+        if address.port == 0:
+            reader.fault(f"{where}.bind", "port 0: peers could not know where to send")
+        if address in seen:
             reader.fault(f"{where}.bind", f"{address} is already bound by listener '{seen[address]}'")
         seen.setdefault(address, listener.name)
         if ipaddress.ip_address(address.host).is_unspecified and not listener.advertise:
@@ -249,7 +251,7 @@ def _check_listeners(config: Config, reader: _Reader) -> None:
             continue
         if not re.fullmatch(r"[A-Za-z0-9.-]{1,50}|[0-9A-Fa-f:.]{2,45}", host):
             reader.fault(f"{where}.advertise", f"'{host}' is no host name or IP address")
-        if listener.advertise and port == 0 and address.port:
+        if listener.advertise and port == 0:
             reader.fault(f"{where}.advertise", "port 0 cannot be advertised")
 
 

@@ -18,7 +18,7 @@ SILENT_MS = 5_000
 
 
 class Watch:
-    """`alive_ms`, `lost`: Plane's alive_ms and records_dropped; `broken`: why rules are behind the log, or ""."""
+    """`alive_ms`, `lost`: Plane's alive_ms and records_dropped; `broken`: why rules are behind, or ""."""
 
     def __init__(
         self, alive_ms: Callable[[], list[int]], lost: Callable[[], int], broken: Callable[[], str]

@@ -247,3 +247,18 @@ async def test_main_loop_is_uvloop_and_the_policy_is_untouched() -> None:
     state = gateway.folder / "state"
     assert (state / "loop").read_text() == "uvloop"
     assert (state / "control").read_text() == "asyncio.unix_events"
+
+
+def test_call_command_prints_what_each_end_saw() -> None:
+    with GatewayUnderTest(callee_port=free_port()) as gateway:
+        gateway.cli("cards", "add", "反诈中心", "+8613800000002")
+        shown = json.loads(gateway.cli("call", "+8613800000002", "+8613900000002", "--json").stdout)
+        assert (shown["code"], shown["answered"]) == (200, True)
+        assert "反诈中心" in json.dumps(shown["callee_saw"], ensure_ascii=False)
+        gateway.push_list("fraud", CALLER)
+        flagged = gateway.cli("call", CALLER, "+8613900000002", check=False)
+        assert flagged.returncode == 1
+        assert "caller: 603 Decline" in flagged.stdout
+        assert "callee: its telephone never rang" in flagged.stdout
+        stats = json.loads(gateway.cli("top", "--once", "--json").stdout)["stats"]
+        assert (stats["rules"]["card"], stats["rules"]["fraud"]) == (1, 1)
