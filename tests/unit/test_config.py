@@ -110,6 +110,7 @@ def test_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
             ('"udp:192.0.2.1:5060"', '"udp:0.0.0.0:5060"'),
             "listener[1].advertise: is needed with udp:0.0.0.0:5060",
         ),
+        (('"udp:192.0.2.1:5060"', '"udp:192.0.2.1:0"'), "listener[1].bind: port 0"),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.20:0"'), "is no address that can be sent to"),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.1:5060"'), "is a listener of this gateway: a loop"),
         (('"udp:192.0.2.20:5060"', '"udp:192.0.2.20:5060", "udp:192.0.2.20:5060"'), "is there twice"),
