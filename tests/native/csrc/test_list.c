@@ -440,7 +440,114 @@ static void readers_are_counted(void)
     CHECK(cw_rcu_register(&rcu) == 7);
 }
 
+/* ---- memory runs out: linked with --wrap, every allocation of a scenario fails once ---- */
+
+static long fail_after = -1;
+void *__real_malloc(size_t size);
+void *__real_cw_big_alloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_cw_big_alloc(size_t size);
+static bool fails(void) { return fail_after >= 0 && fail_after-- == 0; }
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_cw_big_alloc(size_t size) { return fails() ? NULL : __real_cw_big_alloc(size); }
+
+static struct cw_attr kept = {.score = 1}, pushed = {.score = 2}, passing = {.score = 3, .expiry_s = 5};
+
+/* Numbers low..99 are kept but for the removed 50, 200 is pushed, 33... is a pattern, 300 is there until it is expired. */
+static void holds(struct cw_list *list, cw_num low, bool changes)
+{
+    struct cw_hit hit;
+    for (cw_num i = 1; i < 150; i++)
+        CHECK(cw_list_find(list, i, 9, &hit) == (i >= low && i < 100 && !(changes && i == 50)));
+    CHECK(cw_list_find(list, 200, 9, &hit) == changes && (!changes || hit.attr.score == 2));
+    CHECK(cw_list_find(list, 3312345, 9, &hit) == changes && (!changes || hit.digits == 2));
+    CHECK(!cw_list_find(list, 300, 9, NULL));
+}
+
+/* False: no allocation failed any more. */
+static bool one_failure(struct cw_rcu *rcu, long at)
+{
+    cw_num nums[100], fifty = 50, new_num = 200, old = 300;
+    struct cw_pattern p = {33, 2, 0};
+    for (cw_num i = 0; i < 100; i++)
+        nums[i] = 1 + (i * 37) % 99; /* unsorted, with a repeat */
+    fail_after = at;
+    struct cw_list *list = cw_list_new(rcu, 64, 8);
+    if (!list) {
+        CHECK(fail_after < 0);
+        return true;
+    }
+    while (cw_list_load(list, nums, NULL, 100, &kept, 1) == CW_LIST_NOMEM)
+        CHECK(cw_list_is_empty(list));
+    holds(list, 1, false);
+    CHECK_EQ(cw_list_remove(list, &fifty, 1, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_add(list, &new_num, 1, &pushed, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_add(list, &old, 1, &passing, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_add_pattern(list, &p, &kept, NULL), CW_LIST_OK);
+    holds(list, 1, true);
+    while (cw_list_merge(list, 9) == CW_LIST_NOMEM) {
+        holds(list, 1, true);
+        /* a change above the half-done merge counts, and is in the next one */
+        CHECK_EQ(cw_list_remove(list, nums, 1, NULL), CW_LIST_OK);
+        CHECK_EQ(cw_list_add(list, nums, 1, &pushed, NULL), CW_LIST_OK);
+        struct cw_pattern walked[4];
+        cw_num seen[200];
+        struct cw_attr attrs_seen[200];
+        CHECK_EQ(cw_list_walk(list, 1, seen, attrs_seen, 200), 100);
+        CHECK_EQ(cw_list_walk_patterns(list, 0, walked, attrs_seen, 4), 1);
+    }
+    holds(list, 1, true);
+    struct cw_list_stats s;
+    cw_list_stats(list, &s);
+    CHECK(s.numbers == 99 && s.patterns == 1 && s.overlay_used == 0);
+    while (cw_list_clear(list) == CW_LIST_NOMEM)
+        holds(list, 1, true);
+    CHECK(cw_list_is_empty(list));
+    cw_list_free(list);
+    bool failed = fail_after < 0;
+    fail_after = -1;
+    return failed;
+}
+
+/* A load above a merge that stopped half way keeps the patterns of both overlays and the numbers of neither. */
+static void load_after_a_half_done_merge(struct cw_rcu *rcu)
+{
+    struct cw_list *list = cw_list_new(rcu, 64, 8);
+    struct cw_pattern low = {33, 2, 0}, high = {44, 2, 0};
+    cw_num one = 1, two = 2, three = 3;
+    CHECK_EQ(cw_list_add(list, &one, 1, &kept, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_add_pattern(list, &low, &kept, NULL), CW_LIST_OK);
+    for (fail_after = 0; fail_after < 50;) {
+        long at = fail_after;
+        CHECK_EQ(cw_list_merge(list, 0), CW_LIST_NOMEM);
+        struct cw_list_stats s;
+        cw_list_stats(list, &s);
+        if (s.overlay_used == 0) /* frozen, and not merged */
+            break;
+        fail_after = at + 1;
+    }
+    fail_after = -1;
+    CHECK_EQ(cw_list_add(list, &two, 1, &pushed, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_add_pattern(list, &high, &pushed, NULL), CW_LIST_OK);
+    CHECK_EQ(cw_list_load(list, &three, NULL, 1, &kept, 1), CW_LIST_OK);
+    CHECK(!cw_list_find(list, 1, 0, NULL) && !cw_list_find(list, 2, 0, NULL) && cw_list_find(list, 3, 0, NULL));
+    CHECK(cw_list_find(list, 331, 0, NULL) && cw_list_find(list, 441, 0, NULL));
+    struct cw_list_stats s;
+    cw_list_stats(list, &s);
+    CHECK(s.numbers == 1 && s.patterns == 2);
+    cw_list_free(list);
+}
+
 static struct cw_rcu domain;
+
+TEST(list_survives_every_failed_allocation)
+{
+    long at = 0;
+    while (one_failure(&domain, at))
+        at++;
+    CHECK(at > 30);
+    load_after_a_half_done_merge(&domain);
+}
 
 TEST(list_small_overlay_answers_like_the_model) { against_the_model(&domain, 128, 1500); }
 TEST(list_large_overlay_answers_like_the_model) { against_the_model(&domain, 4096, 1500); }
@@ -465,6 +572,7 @@ int main(int argc, char **argv)
         {"list_large_overlay_answers_like_the_model", list_large_overlay_answers_like_the_model},
         {"list_bad_arguments_change_nothing", list_bad_arguments_change_nothing},
         {"list_full_overlay_asks_for_a_merge", list_full_overlay_asks_for_a_merge},
+        {"list_survives_every_failed_allocation", list_survives_every_failed_allocation},
         {"base_finds_just_what_it_holds", base_finds_just_what_it_holds},
         {"sort_is_stable", sort_is_stable},
         {"range_is_split_into_the_fewest_prefixes", range_is_split_into_the_fewest_prefixes},
