@@ -54,7 +54,7 @@ static int request_line(struct cw_msg *m, const uint8_t *p, const uint8_t *end)
             version--;
         if (last - version < 4 || !cw_same_lit(version, 4, "sip/"))
             return -CW_R_DROP_NOT_SIP;
-        fault = last == end ? sip_version(version, last) : -CW_R_BAD_START_LINE;
+        fault = last == end && version[-1] == ' ' ? sip_version(version, last) : -CW_R_BAD_START_LINE;
         uri_end = version - 1;
     }
     m->method_span = cw_span_at(m->buf, p, method_end);

@@ -88,6 +88,7 @@ def test_rfc3261_7_3_1_spans_of_framed_datagrams(data: bytes) -> None:
 
 @given(damaged())
 @settings(max_examples=1000, deadline=None)
+@example(b"INVITE sip:a@\tSIP/2.0\r\n\r\n")
 @example(b"INVITE sip:a@b SIP/2.0\r\nA: b\rC: d\r\n\r\n")
 @example(b"INVITE sip:a@b SIP/2.0\r\n" + b"A" * 39 + b"\r\nB:\r\n\r\n")
 def test_spans_and_faults_of_damaged_datagrams(data: bytes) -> None:
