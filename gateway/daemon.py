@@ -154,7 +154,7 @@ class Daemon:
             start_ms=round((time.monotonic() - self._started) * 1000),
         )
         if sys.stdout.isatty():
-            print(how_to_call(listeners[0]["address"].removeprefix("udp:")), flush=True)
+            print(how_to_call(listeners[0]["address"].removeprefix("udp:"), self.config.path), flush=True)
 
     def _on_stop_signal(self) -> None:
         if self._stop.is_set():
@@ -234,11 +234,13 @@ class Daemon:
         return stats
 
 
-def how_to_call(address: str) -> str:
-    return (
-        f"\n  callwarden listens on sip:{address} (UDP). From another terminal:\n\n"
-        "    callwarden call +8613800000001 +8613900000002     place a call\n"
-        "    callwarden lists add fraud +8613800000001         flag the caller, then call again\n"
-        "    callwarden top                                    watch it\n\n"
-        "  Ctrl-C stops it.\n"
+def how_to_call(address: str, config_path: str) -> str:
+    option = f" -c {config_path}" if config_path else ""
+    rows = (
+        (f"callwarden call +8613800000001 +8613900000002{option}", "place a call"),
+        (f"callwarden lists add fraud +8613800000001{option}", "flag the caller, then call again"),
+        (f"callwarden top{option}", "watch it"),
     )
+    width = max(len(command) for command, _ in rows)
+    lines = "".join(f"    {command:{width}}    {what}\n" for command, what in rows)
+    return f"\n  callwarden listens on sip:{address} (UDP). From another terminal:\n\n{lines}\n  Ctrl-C stops it.\n"
