@@ -243,4 +243,5 @@ def how_to_call(address: str, config_path: str) -> str:
     )
     width = max(len(command) for command, _ in rows)
     lines = "".join(f"    {command:{width}}    {what}\n" for command, what in rows)
-    return f"\n  callwarden listens on sip:{address} (UDP). From another terminal:\n\n{lines}\n  Ctrl-C stops it.\n"
+    head = f"\n  callwarden listens on sip:{address} (UDP). From another terminal:\n\n"
+    return f"{head}{lines}\n  Ctrl-C stops it.\n"
