@@ -1,5 +1,6 @@
 /* The data plane over real sockets on loopback, with an engine of the test's own: it does what the first byte of the
- * datagram says. Each test counts its descriptors; the sanitizers count memory and watch the threads. */
+ * datagram says. Each test counts its descriptors; the sanitizers count memory and watch the threads. Over 600 lines:
+ * all tests share that engine and its plane, and one program is what ThreadSanitizer watches. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
