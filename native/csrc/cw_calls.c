@@ -104,6 +104,13 @@ static uint32_t elapsed(uint32_t now_ms, uint32_t since_ms)
     return ms > UINT32_MAX - SKEW_MS ? 0 : ms;
 }
 
+void cw_calls_prefetch(const struct cw_calls *calls, uint64_t key)
+{
+    const char *set = (const char *)&calls->sets[key & calls->mask];
+    __builtin_prefetch(set, 1);
+    __builtin_prefetch(set + CW_LINE, 1);
+}
+
 bool cw_calls_invite(struct cw_calls *calls, uint64_t key, uint32_t now_ms, uint16_t trunk, bool *untracked)
 {
     *untracked = true;

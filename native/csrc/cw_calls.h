@@ -22,6 +22,8 @@ enum cw_call_event cw_calls_fail(struct cw_calls *calls, uint64_t key, uint32_t 
 enum cw_call_event cw_calls_bye(struct cw_calls *calls, uint64_t key, uint32_t now_ms, uint32_t *ms);
 /* Entries in use now: *ringing, *answered. Not on the data path. */
 void cw_calls_count(const struct cw_calls *calls, uint32_t now_ms, uint32_t *ringing, uint32_t *answered);
+/* Warm the caches for a later call about this key. */
+void cw_calls_prefetch(const struct cw_calls *calls, uint64_t key);
 uint64_t cw_calls_bytes(const struct cw_calls *calls);
 
 #endif

@@ -27,7 +27,7 @@ struct way { /* what one request has gathered so far */
     unsigned trunk_index;
     struct cw_route route;
     struct cw_txn txn;
-    uint64_t memo_key;
+    uint64_t memo_key, call_key;
     uint64_t started_ns;
 };
 
@@ -64,7 +64,7 @@ static bool is_up(const struct way *y, const struct cw_hop *hop, unsigned target
  * When all are down the first choice is tried all the same: the prober may be wrong, and a lost call is worse. */
 static unsigned choose(const struct way *y, const struct cw_hop *hop)
 {
-    unsigned first = (unsigned)(cw_call_key(y->w->key, &y->k->msg) % hop->n_targets);
+    unsigned first = (unsigned)(y->call_key % hop->n_targets);
     for (unsigned i = 0; i < hop->n_targets; i++) {
         unsigned at = (first + i) % hop->n_targets;
         if (is_up(y, hop, at))
@@ -172,7 +172,9 @@ static unsigned edit_and_send(struct way *y, bool in_dialog, const struct cw_dec
     }
     edit_max_forwards(k);
     edit_max_breadth(k);
-    cw_via_push(y->w, k, y->in, &y->txn, y->out->listener, wants_record_route(y, in_dialog));
+    cw_via_push(y->w, k, y->in, &y->txn, y->out->listener);
+    if (wants_record_route(y, in_dialog))
+        cw_record_route_push(y->w, k, y->out->listener, y->call_key);
     if (strict_next(&y->route))
         cw_route_strict_next(k, &y->route);
     if (d != NULL && d->verdict.reason != CW_R_EMERGENCY) { /* emergency calls pass untouched (STANDARDS 8.4) */
@@ -256,12 +258,12 @@ static void follow(const struct way *y, bool initial)
     uint32_t ms = 0;
     if (initial && m->method == CW_M_INVITE) {
         bool untracked = false;
-        if (cw_calls_invite(y->shared->calls, cw_call_key(y->w->key, m), y->in->now_ms, (uint16_t)y->trunk_index, &untracked))
+        if (cw_calls_invite(y->shared->calls, y->call_key, y->in->now_ms, (uint16_t)y->trunk_index, &untracked))
             cw_bump(&s->calls_new, 1);
         if (untracked)
             cw_bump(&s->calls_untracked, 1);
     } else if (m->method == CW_M_BYE) {
-        if (cw_calls_bye(y->shared->calls, cw_call_key(y->w->key, m), y->in->now_ms, &ms) == CW_CALL_ENDED) {
+        if (cw_calls_bye(y->shared->calls, y->call_key, y->in->now_ms, &ms) == CW_CALL_ENDED) {
             cw_bump(&s->calls_ended, 1);
             cw_hist_add(&s->duration_ms, ms);
         }
@@ -364,6 +366,11 @@ static unsigned request(struct way *y)
         return answer(y, CW_R_BAD_EXTENSION);
     cw_txn_of_request(y->w->key, m, &y->txn);
     y->memo_key = y->txn.h[0] ? y->txn.h[0] : 1;
+    y->call_key = cw_call_key(y->w->key, m);
+    if (y->shared != NULL) {
+        cw_memo_prefetch(y->shared->memo, y->memo_key);
+        cw_calls_prefetch(y->shared->calls, y->call_key);
+    }
     if (m->method == CW_M_ACK && cw_tag_is(y->w->key, &y->txn, cw_at(m, m->to.tag), m->to.tag.len))
         return CW_R_ACK_ABSORBED;
     bool in_dialog = m->to.tag.len != 0;

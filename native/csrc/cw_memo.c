@@ -100,6 +100,12 @@ static void store_words(struct body *body, unsigned way, const struct cw_verdict
         atomic_store_explicit(&body->word[way][i], words[i], memory_order_release);
 }
 
+void cw_memo_prefetch(const struct cw_memo *memo, uint64_t key)
+{
+    __builtin_prefetch(&memo->heads[key & memo->mask], 1);
+    __builtin_prefetch(&memo->bodies[key & memo->mask], 1);
+}
+
 bool cw_memo_get(const struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *out)
 {
     const struct head *head = &memo->heads[key & memo->mask];

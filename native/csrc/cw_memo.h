@@ -31,6 +31,8 @@ bool cw_memo_get(const struct cw_memo *memo, uint64_t key, uint32_t now_ms, stru
 /* Store if there is none yet; when another thread was first, *v becomes its verdict (both copies of a duplicated INVITE
  * must be treated alike). Never waits: false when the set stayed busy, nothing was stored and *v is the caller's own. */
 bool cw_memo_put(struct cw_memo *memo, uint64_t key, uint32_t now_ms, struct cw_verdict *v);
+/* Warm the caches for a later get and put of this key. */
+void cw_memo_prefetch(const struct cw_memo *memo, uint64_t key);
 uint64_t cw_memo_bytes(const struct cw_memo *memo);
 
 #endif

@@ -82,26 +82,8 @@ static void put(uint8_t **p, const void *data, size_t len)
 }
 #define PUT_LIT(p, lit) put((p), "" lit, sizeof(lit) - 1)
 
-static void push_record_route(const struct cw_world *w, struct cw_worker *k, const struct cw_listener *l)
-{
-    const struct cw_msg *m = &k->msg;
-    const struct cw_hdr *first = cw_first(m, CW_H_RECORD_ROUTE);
-    uint8_t *start = cw_edit_scratch(k, CW_NAME_MAX + CW_ROUTE_TOKEN_LEN + 32), *p = start;
-    if (start == NULL)
-        return;
-    PUT_LIT(&p, "Record-Route: <sip:");
-    cw_route_token_write(w->key, m, p);
-    p += CW_ROUTE_TOKEN_LEN;
-    PUT_LIT(&p, "@");
-    put(&p, l->sent_by, l->sent_by_len);
-    PUT_LIT(&p, ";lr>\r\n");
-    /* before all existing values: those may stand above the Vias */
-    uint32_t at = first && first->line_off < m->via.line.off ? first->line_off : m->via.line.off;
-    cw_edit(k, at, 0, start, (size_t)(p - start));
-}
-
 void cw_via_push(const struct cw_world *w, struct cw_worker *k, const struct cw_in *in, const struct cw_txn *txn,
-                 uint16_t listener, bool record_route)
+                 uint16_t listener)
 {
     const struct cw_msg *m = &k->msg;
     const struct cw_listener *l = &w->listeners[listener];
@@ -119,8 +101,25 @@ void cw_via_push(const struct cw_world *w, struct cw_worker *k, const struct cw_
     p += CW_FLOW_LEN;
     PUT_LIT(&p, "\r\n");
     cw_edit(k, m->via.line.off, 0, start, (size_t)(p - start));
-    if (record_route)
-        push_record_route(w, k, l);
+}
+
+void cw_record_route_push(const struct cw_world *w, struct cw_worker *k, uint16_t listener, uint64_t call_key)
+{
+    const struct cw_msg *m = &k->msg;
+    const struct cw_listener *l = &w->listeners[listener];
+    const struct cw_hdr *first = cw_first(m, CW_H_RECORD_ROUTE);
+    uint8_t *start = cw_edit_scratch(k, CW_NAME_MAX + CW_ROUTE_TOKEN_LEN + 32), *p = start;
+    if (start == NULL)
+        return;
+    PUT_LIT(&p, "Record-Route: <sip:");
+    cw_route_token_write(w->key, call_key, p);
+    p += CW_ROUTE_TOKEN_LEN;
+    PUT_LIT(&p, "@");
+    put(&p, l->sent_by, l->sent_by_len);
+    PUT_LIT(&p, ";lr>\r\n");
+    /* before all existing values: those may stand above the Vias */
+    uint32_t at = first && first->line_off < m->via.line.off ? first->line_off : m->via.line.off;
+    cw_edit(k, at, 0, start, (size_t)(p - start));
 }
 
 bool cw_uri_ep(const struct cw_msg *m, const struct cw_uri *uri, struct cw_ep *ep)

@@ -20,9 +20,11 @@ struct cw_splice {
 };
 /* received and rport for the top Via: up to two splices in rising order; returns how many. */
 unsigned cw_via_mark(const struct cw_msg *m, const struct cw_via *via, const struct cw_ep *src, struct cw_splice out[2]);
-/* Our own Via line, CRLF included, as an edit before the first Via; behind it our Record-Route when asked. */
+/* Our own Via line, CRLF included, as an edit before the first Via. */
 void cw_via_push(const struct cw_world *w, struct cw_worker *k, const struct cw_in *in, const struct cw_txn *txn,
-                 uint16_t listener, bool record_route);
+                 uint16_t listener);
+/* Our Record-Route, before all others. */
+void cw_record_route_push(const struct cw_world *w, struct cw_worker *k, uint16_t listener, uint64_t call_key);
 
 /* What RFC 3261 16.4 leaves of the Route set. */
 struct cw_route {

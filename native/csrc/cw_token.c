@@ -4,10 +4,22 @@
 
 static const char HEX[] = "0123456789abcdef";
 
+/* Eight hex digits at once: nibbles spread over the bytes of a word, then '0' or 'a' - 10 added to each. */
+static void hex32(uint32_t x, uint8_t *out)
+{
+    uint64_t v = __builtin_bswap32(x);
+    v = (v | v << 16) & UINT64_C(0x0000ffff0000ffff);
+    v = (v | v << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    v = (v >> 4 & UINT64_C(0x000f000f000f000f)) | (v & UINT64_C(0x000f000f000f000f)) << 8;
+    uint64_t letters = (v + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
+    v += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
+    memcpy(out, &v, 8);
+}
+
 static void hex64(uint64_t x, uint8_t *out)
 {
-    for (int i = 0; i < 16; i++)
-        out[i] = (uint8_t)HEX[(x >> (60 - 4 * i)) & 15];
+    hex32((uint32_t)(x >> 32), out);
+    hex32((uint32_t)x, out + 8);
 }
 
 static bool equal(const uint8_t *a, const uint8_t *b, size_t n)
@@ -92,8 +104,7 @@ size_t cw_branch_write(const struct cw_txn *t, uint8_t *out)
     if (!t->has_ruri)
         return 39;
     out[39] = '-';
-    for (int i = 0; i < 8; i++)
-        out[40 + i] = (uint8_t)HEX[(t->ruri >> (28 - 4 * i)) & 15];
+    hex32(t->ruri, out + 40);
     return CW_BRANCH_MAX;
 }
 
@@ -103,15 +114,16 @@ bool cw_branch_is(const struct cw_txn *t, const uint8_t *branch, size_t len)
     return cw_branch_write(t, want) == len && equal(want, branch, len);
 }
 
-static void derived(const uint8_t key[16], char domain, const struct cw_txn *t, const void *more, size_t len, uint8_t *out)
+/* 16 hex digits from a transaction and up to 24 bytes more, for one purpose. */
+static void derived(const uint8_t key[16], char purpose, const struct cw_txn *t, const void *more, size_t len, uint8_t *out)
 {
-    struct cw_siphash s;
+    uint8_t in[48];
     uint64_t h[2];
-    cw_siphash_init(&s, key);
-    cw_siphash_add(&s, &domain, 1);
-    cw_siphash_add(&s, t->h, sizeof t->h);
-    cw_siphash_add(&s, more, len);
-    cw_siphash_end(&s, h);
+    memcpy(in, t->h, 16);
+    if (len)
+        memcpy(in + 16, more, len);
+    in[16 + len] = (uint8_t)purpose;
+    cw_siphash(key, in, 17 + len, h);
     hex64(h[0], out);
 }
 
@@ -162,21 +174,18 @@ bool cw_flow_is(const uint8_t key[16], const struct cw_txn *t, const struct cw_e
     return equal(want, text, CW_FLOW_LEN);
 }
 
-static uint64_t of_call(const uint8_t key[16], char domain, const struct cw_msg *m)
+uint64_t cw_call_key(const uint8_t key[16], const struct cw_msg *m)
 {
-    struct cw_siphash s;
     uint64_t h[2];
-    cw_siphash_init(&s, key);
-    cw_siphash_add(&s, &domain, 1);
-    cw_siphash_add(&s, cw_at(m, m->call_id), m->call_id.len);
-    cw_siphash_end(&s, h);
-    return h[0];
+    cw_siphash(key, cw_at(m, m->call_id), m->call_id.len, h);
+    return h[0] ? h[0] : 1;
 }
 
-void cw_route_token_write(const uint8_t key[16], const struct cw_msg *m, uint8_t out[CW_ROUTE_TOKEN_LEN])
+void cw_route_token_write(const uint8_t key[16], uint64_t call_key, uint8_t out[CW_ROUTE_TOKEN_LEN])
 {
+    const struct cw_txn of_call = {.h = {call_key, 0}};
     out[0] = 'c', out[1] = 'w';
-    hex64(of_call(key, 'r', m), out + 2);
+    derived(key, 'r', &of_call, NULL, 0, out + 2);
 }
 
 bool cw_route_token_is(const uint8_t key[16], const struct cw_msg *m, const uint8_t *user, size_t len)
@@ -184,12 +193,6 @@ bool cw_route_token_is(const uint8_t key[16], const struct cw_msg *m, const uint
     uint8_t want[CW_ROUTE_TOKEN_LEN];
     if (len != CW_ROUTE_TOKEN_LEN || user[0] != 'c' || user[1] != 'w')
         return false;
-    cw_route_token_write(key, m, want);
+    cw_route_token_write(key, cw_call_key(key, m), want);
     return equal(want, user, CW_ROUTE_TOKEN_LEN);
-}
-
-uint64_t cw_call_key(const uint8_t key[16], const struct cw_msg *m)
-{
-    uint64_t h = of_call(key, 'c', m);
-    return h ? h : 1;
 }

@@ -36,7 +36,7 @@ void cw_flow_write(const uint8_t key[16], const struct cw_txn *t, uint16_t liste
 int cw_flow_listener(const uint8_t *text, size_t len);
 bool cw_flow_is(const uint8_t key[16], const struct cw_txn *t, const struct cw_ep *to, const uint8_t *text, size_t len);
 /* User part of our Record-Route: proves that this dialog went through us. */
-void cw_route_token_write(const uint8_t key[16], const struct cw_msg *m, uint8_t out[CW_ROUTE_TOKEN_LEN]);
+void cw_route_token_write(const uint8_t key[16], uint64_t call_key, uint8_t out[CW_ROUTE_TOKEN_LEN]);
 bool cw_route_token_is(const uint8_t key[16], const struct cw_msg *m, const uint8_t *user, size_t len);
 /* 64-bit key of a call for the call table and for the choice among targets: equal in every message of the call. */
 uint64_t cw_call_key(const uint8_t key[16], const struct cw_msg *m);
