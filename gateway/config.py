@@ -168,7 +168,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = ""  # "": state_dir/journal
     segment_bytes: Annotated[int, Meta(ge=65_536, le=1 << 32)] = 64 << 20
     keep_bytes: Annotated[int, Meta(ge=1 << 20)] = 4 << 30  # oldest segments go first
-    buffer_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 34)] = 64 << 20  # memory for what waits for the disk
+    buffer_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 34)] = 64 << 20  # for what waits for the disk
     sync_ms: Annotated[int, Meta(ge=10, le=60_000)] = 1_000  # to disk at the latest after
 
 
