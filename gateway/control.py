@@ -184,6 +184,10 @@ class Control:
         names = self._rules.rule_names(rules_seq)
         return names[index] if names is not None and index < len(names) else None
 
+    def list_names(self) -> list[str]:
+        """By index. Lists are only ever added, so indexes of older worlds mean the same."""
+        return list(self._rules.lists)
+
     def trunk_names(self) -> list[str]:
         return [trunk.name for trunk in self.config.trunks]
 
@@ -231,7 +235,9 @@ class Control:
         took_us = (time.perf_counter_ns() - arrived_ns) // 1000
         self._last = {"op": op_of(change), "origin": origin, "time": time.time(), "enforced_us": took_us}
         self._update_status()
-        self._log.info("rules changed", seq=seq, changed=changed, **self._last)
+        self._log.info(
+            "rules changed", seq=seq, changed=changed, op=op_of(change), origin=origin, enforced_us=took_us
+        )
         self._merge_in_background()
         return Applied(seq=seq, changed=changed, enforced_us=took_us)
 

@@ -21,8 +21,8 @@ from gateway.feed.changes import KEY_BYTES, ListKind, Pattern
 from gateway.numbers import Element, Span, key_text, parse_pattern
 from native.tables import Attr, AttrsFull, NumberList, OverlayFull, Rcu
 
-OVERLAY_ENTRIES = 1 << 17
-PIECE = 1 << 16  # numbers that surely fit into an empty overlay
+OVERLAY_ENTRIES = 1 << 18  # room for four chunks of an import between two merges
+PIECE = 1 << 17  # numbers that surely fit into an empty overlay
 ATTRS_MAX = {"allow": 1 << 16, "deny": 1 << 16, "card": 1 << 17, "watch": 1 << 16}  # each card has its own
 _REMOVED = Attr(expiry_s=1)  # while collecting: expired since 1970, so that the merge forgets it
 

@@ -1,6 +1,7 @@
 #include "cw_overlay.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "cw_mem.h"
 
@@ -21,6 +22,8 @@ struct cw_overlay *cw_overlay_new(uint32_t entries, uint32_t attrs_max)
         cw_big_free(o, sizeof *o);
         return NULL;
     }
+    /* small pages: a change touches one of them; zeroing a huge page would hold up the first push by milliseconds */
+    (void)madvise(o->slots, slots * sizeof *o->slots, MADV_NOHUGEPAGE);
     return o;
 }
 

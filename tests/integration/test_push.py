@@ -181,7 +181,7 @@ async def test_overlays_are_merged_before_they_are_full(tmp_path: Path) -> None:
             numbers = array("Q", range(8613800000000 + n * 50_000, 8613800050000 + n * 50_000))
             await control.submit(ListAdd(list="fraud", numbers=numbers.tobytes()), origin="test")
         deadline = time.monotonic() + 20
-        while (stats := await fraud_stats(control))["overlay_used"] >= 50_000:
+        while (stats := await fraud_stats(control))["overlay_used"] >= 100_000:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
         assert stats["numbers"] == 200_000
