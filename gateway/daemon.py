@@ -27,6 +27,8 @@ from gateway.config import Config, ConfigError, Fault, host_text
 from gateway.configfile import restart_needed
 from gateway.control import Control
 from gateway.feed import FeedError
+from gateway.journal.record import names_for
+from gateway.journal.writer import JournalWriter
 from gateway.lock import InUse, StateLock
 from gateway.metrics import Collector, RuleCounters
 from gateway.prober import Prober
@@ -105,6 +107,10 @@ class Daemon:
                 memo_entries=config.node.memo_entries,
                 call_entries=config.node.call_entries,
             )
+            self.journal = self._open_journal(world)
+            if self.journal is not None:
+                self.journal.start()
+                undo.callback(self.journal.stop)  # after the plane: the last records are written too
             self.plane.start()
             undo.callback(self.plane.stop)
             self.control.start(self._publish)
@@ -117,7 +123,9 @@ class Daemon:
             )
             watch.start()
             undo.push_async_callback(watch.stop)
-            self.collector = Collector(self.plane.stats, self.control.status, self._targets, self.rules)
+            self.collector = Collector(
+                self.plane.stats, self.control.status, self._targets, self.rules, self._journal_status
+            )
             self.admin = AdminServer(config, self)
             await self.admin.start()
             undo.push_async_callback(self.admin.stop)
@@ -129,14 +137,45 @@ class Daemon:
     async def _stop_prober(self) -> None:
         await self.prober.stop()
 
+    def _open_journal(self, world: World) -> JournalWriter | None:
+        config = self.config
+        if not config.journal.enabled:
+            return None
+        journal = JournalWriter(
+            config.journal,
+            config.journal_path,
+            node=config.node.name,
+            drain=self.plane.drain_records,
+            dropped=self.plane.records_dropped,
+        )
+        self._name_records(journal, world)
+        return journal
+
+    def _name_records(self, journal: JournalWriter, world: World) -> None:
+        control = self.control
+        journal.set_names(
+            names_for(
+                world.rules_seq,
+                rules=control.rule_names(),
+                trunks=control.trunk_names(),
+                hops=control.hop_names(),
+                lists=control.list_names(),
+            )
+        )
+
     def _publish(self, world: World) -> None:
         """In the control thread: returns when no data-plane thread can see the old world."""
+        if self.journal is not None:
+            self._name_records(self.journal, world)
         self.plane.publish(world)
         self.rules.switch(self.plane.stats(), self.control.rule_names())
 
     def _records_lost(self) -> int:
         """Nobody misses the records of a journal that is switched off."""
-        return self.plane.records_dropped() if self.config.journal.enabled else 0
+        return sum(self.journal.lost().values()) if self.journal is not None else 0
+
+    def _journal_status(self) -> dict[str, Any]:
+        return self.journal.status() if self.journal is not None else {"enabled": False}
 
     def _targets(self) -> list[dict[str, Any]]:
         return self.prober.status()
@@ -225,6 +264,7 @@ class Daemon:
             "threads_silent_ms": [max(0, round(now_ms - ms)) for ms in self.plane.alive_ms()],
             "rules": self.control.status(),
             "targets": self.prober.status(),
+            "journal": self._journal_status(),
         }
 
     def stats(self) -> dict[str, Any]:

@@ -90,7 +90,9 @@ def _histogram(name: str, text: str, data: Mapping[str, Any], bounds: Sequence[i
 
 
 class Collector:
-    """`stats`, `status`, `targets`: Plane.stats, Control.status, Prober.status."""
+    """`stats`, `status`, `targets`, `journal`: Plane.stats, Control.status, Prober.status,
+    JournalWriter.status.
+    """
 
     def __init__(
         self,
@@ -98,8 +100,10 @@ class Collector:
         status: Callable[[], Mapping[str, Any]],
         targets: Callable[[], Iterable[Mapping[str, Any]]],
         rules: RuleCounters,
+        journal: Callable[[], Mapping[str, Any]] = lambda: {"enabled": False},
     ) -> None:
         self._stats, self._status, self._targets, self._rules = stats, status, targets, rules
+        self._journal = journal
 
     def collect(self) -> Iterator[Metric]:
         stats = self._stats()
@@ -122,6 +126,8 @@ class Collector:
         for key, name, scale, bounds, text in HISTOGRAMS:
             yield _histogram(f"callwarden_{name}", text, stats[key], bounds, scale)
         yield from self._control()
+        if (journal := self._journal())["enabled"]:
+            yield from _journal_metrics(journal)
 
     def _control(self) -> Iterator[Metric]:
         status = self._status()
@@ -135,6 +141,22 @@ class Collector:
         for target in self._targets():
             up.add_metric((target["hop"], target["target"]), 1.0 if target["up"] else 0.0)
         yield up
+
+
+def _journal_metrics(journal: Mapping[str, Any]) -> Iterator[Metric]:
+    for key, text in (
+        ("written", "Journal records written"),
+        ("lost", "Journal records lost, in the ring or behind it"),
+        ("deleted_segments", "Journal segments deleted to stay within keep_bytes"),
+    ):
+        yield CounterMetricFamily(f"callwarden_journal_{key}", text, value=journal[key])
+    for key, text in (
+        ("waiting_bytes", "Records in memory that wait for the disk"),
+        ("bytes", "Size of all journal segments"),
+    ):
+        yield GaugeMetricFamily(f"callwarden_journal_{key}", text, value=journal[key])
+    failing = 1.0 if journal["error"] else 0.0
+    yield GaugeMetricFamily("callwarden_journal_failing", "1: the journal cannot be written", value=failing)
 
 
 def _labelled(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
