@@ -62,7 +62,7 @@ def gateway() -> Iterator[GatewayUnderTest]:
 
 
 def test_ready_line_names_listener_and_rules(gateway: GatewayUnderTest) -> None:
-    (ready,) = said(gateway, "ready")
+    (ready,) = until("ready", lambda: said(gateway, "ready"))
     assert ready["listeners"] == [f"edge=udp:127.0.0.1:{gateway.port}"]
     assert ready["rules_seq"] == 0
     assert ready["config"] == str(gateway.config)
