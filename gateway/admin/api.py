@@ -119,6 +119,23 @@ class Explain(Request, frozen=True, kw_only=True):
     method: Literal["INVITE", "MESSAGE"] = "INVITE"
 
 
+class Journal(Request, frozen=True, kw_only=True):
+    """Decisions that match all that is given, the newest `limit` of them. Times: unix seconds."""
+
+    caller: str = ""
+    callee: str = ""
+    since_s: Annotated[float, Meta(ge=0, le=1e10)] = 0
+    until_s: Annotated[float, Meta(ge=0, le=1e10)] = 0
+    action: str = ""
+    rule: str = ""
+    shadow: str = ""
+    reason: str = ""
+    trunk: str = ""
+    call_id: str = ""
+    fact: str = ""
+    limit: Limit = 100
+
+
 class Operation(msgspec.Struct, frozen=True):
     method: str
     path: str
@@ -147,6 +164,7 @@ OPERATIONS: dict[str, Operation] = {
     "policy_put": Operation("PUT", "/policy", PolicyText),
     "policy_mode": Operation("POST", "/policy/mode", RuleMode),
     "explain": Operation("POST", "/explain", Explain),
+    "journal": Operation("GET", "/journal", Journal),
 }
 
 

@@ -7,6 +7,7 @@ what a push may not do is decided by the guards in the control thread, never her
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from gateway.feed.changes import (
     PolicyMode,
     PolicySet,
 )
+from gateway.journal.reader import Filter, query
 from gateway.lists import ListState
 from gateway.numbers import DialPlan, Entries, NumberFault, key_text, parse_entries, parse_number
 from gateway.rules import RuleState
@@ -44,6 +46,7 @@ class Operations:
 
     def __init__(self, control: Control, config: Config, origin: str, *, running: bool = True) -> None:
         self._control = control
+        self._config = config
         self._plan = dial_plan(config)
         self._origin = origin
         self._running = running
@@ -98,10 +101,9 @@ class Operations:
         return await self._control.ask(lambda state: _page(state, r))
 
     async def find(self, r: api.Find) -> dict[str, Any]:
-        try:
-            key = parse_number(r.number, self._plan)
-        except NumberFault as e:
-            raise api.BadRequest(str(e)) from None
+        key = self._number(r.number)
+        if not key:
+            raise api.BadRequest("number is empty")
 
         def look(state: RuleState) -> dict[str, Any]:
             if r.name:
@@ -178,6 +180,26 @@ class Operations:
         return await control.ask(
             lambda state: explain(state, control.world, control.texts, control.config, r)
         )
+
+    # --- journal
+
+    async def journal(self, r: api.Journal) -> dict[str, Any]:
+        wanted = Filter(
+            caller=self._number(r.caller),
+            callee=self._number(r.callee),
+            since_ns=int(r.since_s * 1e9),
+            until_ns=int(r.until_s * 1e9),
+            **{f: getattr(r, f) for f in ("action", "rule", "shadow", "reason", "trunk", "call_id", "fact")},
+        )
+        found = await asyncio.to_thread(query, self._config.journal_path, wanted, r.limit)
+        return {"records": msgspec.to_builtins(found.records), "faults": found.faults}
+
+    def _number(self, text: str) -> int:
+        """The key, 0 for ""."""
+        try:
+            return parse_number(text, self._plan) if text else 0
+        except NumberFault as e:
+            raise api.BadRequest(str(e)) from None
 
 
 def _attributes(r: api.Attributes) -> dict[str, Any]:

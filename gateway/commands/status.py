@@ -69,7 +69,17 @@ def _status(data: dict[str, Any]) -> Group:
         f"version {data['version']}, rules seq {rules['seq']}"
     )
     places = Text("\n".join(f"listener {x['name']}: {x['address']}" for x in data["listeners"]))
-    return Group(head, places, lists_table(rules["lists"]), _targets(data["targets"]))
+    return Group(
+        head, places, _journal(data["journal"]), lists_table(rules["lists"]), _targets(data["targets"])
+    )
+
+
+def _journal(journal: dict[str, Any]) -> Text:
+    if not journal["enabled"]:
+        return Text("journal: off")
+    figures = f"{journal['written']:,} records written, {journal['lost']:,} lost, {journal['bytes']:,} bytes"
+    fault = Text(f", failing: {journal['error']}", "bold red") if journal["error"] else Text()
+    return Text.assemble("journal: ", figures, fault)
 
 
 def lists_table(lists: list[dict[str, Any]]) -> Table:

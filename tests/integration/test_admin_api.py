@@ -6,6 +6,7 @@ import asyncio
 import io
 import socket
 import stat
+import time
 from array import array
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -333,3 +334,32 @@ async def test_start_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     again = Daemon(config, lambda: config)  # the feed is free again
     await again.start()
     await again.stop()
+
+
+async def test_journal_holds_each_decision_in_words(daemon: Daemon, gateway: RemoteGateway) -> None:
+    await gateway.call("lists_add", name="fraud", entries=[NUMBER])
+    port = daemon.plane.port(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 0))
+        phone.settimeout(5)
+        me = f"127.0.0.1:{phone.getsockname()[1]}"
+        invite = (
+            f"INVITE sip:+8613900000002@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {me};branch=z9hG4bKj\r\n"
+            f"Max-Forwards: 70\r\nFrom: <sip:{NUMBER}@{me}>;tag=1\r\nTo: <sip:+8613900000002@127.0.0.1>\r\n"
+            "Call-ID: journal\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
+        )
+        phone.sendto(invite.encode(), ("127.0.0.1", port))
+        answer = await asyncio.to_thread(phone.recv, 4096)
+    assert answer.startswith(b"SIP/2.0 603 ")
+    deadline = time.monotonic() + 10
+    while not (found := await gateway.call("journal", caller=NUMBER, limit=10))["records"]:
+        assert time.monotonic() < deadline
+    (record,) = found["records"]
+    assert (record["action"], record["code"], record["rule"]) == ("intercept", 603, "fraud")
+    assert (record["caller"], record["callee"], record["trunk"]) == (NUMBER, "+8613900000002", "loopback")
+    assert "caller.in.fraud" in record["facts"]
+    assert record["call_id"] == "journal"
+    assert (await gateway.call("journal", rule="card"))["records"] == []
+    status = (await gateway.call("status"))["journal"]
+    assert (status["written"], status["lost"]) == (1, 0)
+    assert (await refused(gateway, "journal", caller="abc"))[0] == 400
