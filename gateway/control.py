@@ -36,7 +36,7 @@ from gateway.resources import data_path
 from gateway.rules import Prepared, RuleState
 from gateway.secret import node_secret
 from gateway.world import WorldError, build_world, hop_indices
-from native.tables import Rcu
+from native.tables import NumberList, Rcu
 from native.world import Texts, World
 
 __all__ = ["Applied", "Control", "Refused"]
@@ -283,17 +283,15 @@ class Control:
     def _merge_in_background(self) -> None:
         """Overlays that fill up are folded into their base before a push has to wait for it."""
         for name, item in self._rules.lists.items():
-            stats = item.table.stats()
             running = self._merges.get(name)
-            if stats["overlay_used"] >= MERGE_AT * stats["overlay_max"] and (
-                running is None or running.done()
-            ):
+            if _is_filling_up(item.table) and (running is None or running.done()):
                 self._merges[name] = self._pool.submit(self._merge, item)
 
     def _merge(self, item: ListState) -> None:
         table = item.table
         try:
-            table.merge(int(time.time()))
+            while _is_filling_up(table):  # again, when pushes filled the next overlay meanwhile
+                table.merge(int(time.time()))
         except MemoryError:
             self._log.error("no memory to merge a list; it goes on with its overlay", list=item.name)
 
@@ -314,6 +312,11 @@ class Control:
             "warnings": list(rules.compiled.warnings),
             "texts": len(self._texts),
         }
+
+
+def _is_filling_up(table: NumberList) -> bool:
+    stats = table.stats()
+    return stats["overlay_used"] >= MERGE_AT * stats["overlay_max"]
 
 
 def _fault(config: Config, key: str, why: str) -> ConfigError:

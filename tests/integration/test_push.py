@@ -145,6 +145,30 @@ async def test_a_broken_feed_refuses_the_start_and_names_the_record(tmp_path: Pa
     control.stop()
 
 
+async def test_a_change_that_cannot_be_enforced_stops_further_pushes_until_a_restart(tmp_path: Path) -> None:
+    control = Control(config(tmp_path), rcu=Rcu(), texts=Texts())
+    control.load()
+
+    def no_memory(world: object) -> None:
+        raise MemoryError
+
+    control.start(no_memory)
+    try:
+        with pytest.raises(MemoryError):
+            await control.submit(ListDefine(name="vip", kind="allow"), origin="test")
+        with pytest.raises(Refused, match="change 1 is in the log") as caught:
+            await control.submit(add("fraud", A), origin="test")
+        assert caught.value.code == "broken"
+        assert "restart" in control.status()["broken"]
+    finally:
+        control.stop()
+    async with running(tmp_path) as (control, engine):
+        assert control.status()["broken"] == ""
+        await control.submit(add("vip", A), origin="test")
+        await control.submit(add("fraud", A), origin="test")
+        assert answer(engine, A, 1) == SENT
+
+
 async def test_many_pushers_at_once_get_their_own_answers(tmp_path: Path) -> None:
     async with running(tmp_path) as (control, engine):
         numbers = [f"+86138000{n:05}" for n in range(300)]
