@@ -9,7 +9,8 @@ void cw_edit(struct cw_worker *k, uint32_t off, uint32_t del, const void *ins, s
         return;
     }
     unsigned at = k->n_edits++;
-    while (at > 0 && k->edits[at - 1].off > off) { /* nearly sorted already */
+    while (at > 0 && (k->edits[at - 1].off > off || /* nearly sorted already */
+                      (k->edits[at - 1].off == off && k->edits[at - 1].del && !del))) { /* put in before leaving out */
         k->edits[at] = k->edits[at - 1];
         at--;
     }

@@ -9,7 +9,8 @@
 #define CW_EDITS_BROKEN 0xffff
 
 static inline void cw_edit_reset(struct cw_worker *k) { k->n_edits = 0, k->scratch_len = 0; }
-/* Edits at one offset apply in the order in which they were noted. */
+/* Edits at one offset apply in the order in which they were noted, but what is only put in stands before what is left out:
+ * a line may go in before one that goes (no Max-Forwards, and our Route on the first line). */
 void cw_edit(struct cw_worker *k, uint32_t off, uint32_t del, const void *ins, size_t len);
 /* `len` bytes of scratch to write an insertion into; NULL when there is no room (and the list is broken). */
 uint8_t *cw_edit_scratch(struct cw_worker *k, size_t len);
