@@ -31,6 +31,9 @@ from sip.errors import SipError
 from sip.message import Message, parse
 
 _POLL_MS = 5
+_PENDING_S = 3.0
+_PJ_EINVALIDOP = 70013
+_REINVITES = frozenset({"hold", "unhold", "reinvite"})
 _PR_SET_PDEATHSIG = 1
 
 
@@ -206,10 +209,11 @@ class Agent:
         self.account.create(self._account_config("", ""), True)
         self._call: Call | None = None
         self._over: list[Call] = []
+        self._later: list[tuple[float, Command]] = []
 
     def _keep_small(self) -> None:
-        """G.711 A-law only: over 1,300 bytes the library wants TCP (RFC 3261 18.1.1), and a gateway in between
-        leaves parts of a label away.
+        """G.711 A-law only: over 1,300 bytes the library wants TCP (RFC 3261 18.1.1), and a gateway in
+        between leaves parts of a label away.
         """
         for codec in self._endpoint.codecEnum2():
             if not codec.codecId.startswith("PCMA/"):
@@ -266,13 +270,23 @@ class Agent:
         while not self.wire.closed:
             self._endpoint.libHandleEvents(_POLL_MS)
             self._over.clear()
+            due, self._later = self._later, []
+            for until, command in due:
+                self._try(command, until)
             for command in self.wire.commands():
                 if command.op == "quit":
                     return
-                try:
-                    self._do(command)
-                except pj.Error as e:
-                    self.wire.emit("error", op=command.op, detail=e.info())
+                self._try(command, time.monotonic() + _PENDING_S)
+
+    def _try(self, command: Command, until: float) -> None:
+        """Until `until` again while another INVITE transaction of the call is pending (RFC 3261 14.1)."""
+        try:
+            self._do(command)
+        except pj.Error as e:
+            if e.status == _PJ_EINVALIDOP and command.op in _REINVITES and time.monotonic() < until:
+                self._later.append((until, command))
+            else:
+                self.wire.emit("error", op=command.op, detail=e.info())
 
     def close(self) -> None:
         """Hang up what still runs, wait a second at most for its end, and leave without the library's own

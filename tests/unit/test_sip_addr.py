@@ -12,8 +12,8 @@ from sip.errors import Fault, SipError
     ("value", "text", "uri", "tag"),
     [
         (b'"A. G. Bell" <sip:agb@b.example>;tag=a48s', "A. G. Bell", b"sip:agb@b.example", b"a48s"),
-        (b"sip:+12125551212@phone2net.example;tag=887s", None, b"sip:+12125551212@phone2net.example", b"887s"),
-        (b"Anonymous <sip:c8oqz@privacy.example>;tag=hyh8", "Anonymous", b"sip:c8oqz@privacy.example", b"hyh8"),
+        (b"sip:+12125551212@p2n.example;tag=887s", None, b"sip:+12125551212@p2n.example", b"887s"),
+        (b"Anonymous <sip:c8oqz@p.example>;tag=hyh8", "Anonymous", b"sip:c8oqz@p.example", b"hyh8"),
         (b"caller<sip:caller@example.com>;tag=323", "caller", b"sip:caller@example.com", b"323"),
         (b"<sip:a@b;tag=not>", None, b"sip:a@b;tag=not", None),
         (b'"\\\\\\"<" <sip:a@b>', '\\"<', b"sip:a@b", None),
