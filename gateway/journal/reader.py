@@ -28,6 +28,7 @@ from gateway.journal.segment import (
     BadSegment,
     Header,
     is_whole,
+    path_of,
     segments,
     unpack_head,
     unpack_header,
@@ -152,6 +153,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 class Found(NamedTuple):
     records: list[Record]  # oldest first
     faults: list[str]  # what could not be read, a line each
+    end: tuple[int, int] = (0, 0)  # newest segment and how far it was read: where follow() goes on
 
 
 def matches(block: Block, data: bytes, wanted: Filter) -> list[Record]:
@@ -168,8 +170,8 @@ def query(directory: Path, wanted: Filter, limit: int) -> Found:
     """The newest `limit` (0: all) records that match, oldest first."""
     parts: list[list[Record]] = []  # newest first
     faults: list[str] = []
-    count, newer_created_ns = 0, 0
-    for _, path in reversed(segments(directory)):
+    count, newer_created_ns, end = 0, 0, (0, 0)
+    for number, path in reversed(segments(directory)):
         if wanted.since_ns and newer_created_ns and newer_created_ns < wanted.since_ns - SLACK_NS:
             break
         try:
@@ -178,10 +180,13 @@ def query(directory: Path, wanted: Filter, limit: int) -> Found:
             continue
         except BadSegment as fault:
             faults.append(f"{path.name} {fault}")
+            end = max(end, (number, 0))
             continue
         try:
             newer_created_ns = reader.header.created_ns
-            for block in reversed(_settled(reader, newest=not parts and not faults)):
+            blocks = _settled(reader, newest=end == (0, 0))
+            end = max(end, (number, reader.good_bytes))
+            for block in reversed(blocks):
                 if block.time_ns < wanted.since_ns or (limit and count >= limit):
                     break
                 hits = matches(block, reader.read(block), wanted)
@@ -195,7 +200,7 @@ def query(directory: Path, wanted: Filter, limit: int) -> Found:
             break
     records = [record for part in reversed(parts) for record in part]
     records = sorted(records[-limit:] if limit else records, key=lambda r: r.time_ns)  # threads take turns
-    return Found(records, faults[::-1])
+    return Found(records, faults[::-1], end)
 
 
 def _settled(reader: SegmentReader, *, newest: bool) -> list[Block]:
@@ -212,35 +217,29 @@ def _settled(reader: SegmentReader, *, newest: bool) -> list[Block]:
 def follow(
     directory: Path,
     wanted: Filter,
+    after: tuple[int, int],
     *,
     wait: Callable[[], bool],
     fault: Callable[[str], None],
-    from_start: bool = False,
 ) -> Iterator[Record]:
-    """Records as they come, from now on (`from_start`: all). `wait` sleeps and says whether to go on."""
-    reader: SegmentReader | None = None
-    last = 0
+    """Records behind `after` (Found.end) as they come. `wait` sleeps and says whether to go on."""
+    last, seen_bytes = after
+    reader = _open(path_of(directory, last), fault) if last else None
     try:
-        existing = segments(directory)
-        if existing and not from_start:
-            last, path = existing[-1]
-            reader = _open(path, fault)
-            for _ in reader.poll() if reader else ():
-                pass
         while True:
-            newer = [(n, p) for n, p in segments(directory) if n > last]
+            newer = [item for item in segments(directory) if item[0] > last]  # before the older one is read
             if reader is not None:
                 for block in reader.poll():
-                    yield from matches(block, reader.read(block), wanted)
-            if newer:  # the one before has ended: what it still held was read after the new one was seen
+                    if block.offset >= seen_bytes:
+                        yield from matches(block, reader.read(block), wanted)
+            if newer:
                 if reader is not None:
                     if torn := reader.unreadable_bytes():
                         fault(f"{reader.path.name}: {torn} bytes behind the last whole frame are unreadable")
                     reader.close()
                 last, path = newer[0]
-                reader = _open(path, fault)
-                continue
-            if not wait():
+                reader, seen_bytes = _open(path, fault), 0
+            elif not wait():
                 return
     finally:
         if reader is not None:
