@@ -101,6 +101,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     name: Name = "edge"  # how this node calls itself in logs and the journal
     state_dir: str = ""  # "": see configfile.default_state_dir
     threads: Annotated[int, Meta(ge=1, le=32)] = 1  # data-plane threads
+    spread: Literal["flow", "random"] = "flow"  # how datagrams come to threads
     busy_poll_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # microseconds; 0: sleep at once
     cpus: tuple[Annotated[int, Meta(ge=0, le=4095)], ...] = ()  # one a thread; empty: not pinned
     aliases: tuple[str, ...] = ()  # host names that mean this element in Route and Request-URI; 32 at most

@@ -340,7 +340,7 @@ def restart_needed(old: Config, new: Config) -> list[str]:
     keys = []
     if [(x.name, x.bind) for x in old.listeners] != [(x.name, x.bind) for x in new.listeners]:
         keys.append("listener")
-    fixed = ("state_dir", "threads", "busy_poll_us", "cpus", "memo_entries", "call_entries")
+    fixed = ("state_dir", "threads", "spread", "busy_poll_us", "cpus", "memo_entries", "call_entries")
     keys += [f"node.{k}" for k in fixed if getattr(old.node, k) != getattr(new.node, k)]
     for table in ("feed", "admin", "journal"):
         if getattr(old, table) != getattr(new, table):

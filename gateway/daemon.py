@@ -102,6 +102,7 @@ class Daemon:
                 rcu,
                 world,
                 threads=config.node.threads,
+                spread=config.node.spread,
                 busy_poll_us=config.node.busy_poll_us,
                 cpus=config.node.cpus,
                 memo_entries=config.node.memo_entries,

@@ -30,6 +30,7 @@ class Plane:
         world: World,  # binds its listeners, in order
         *,
         threads: int = 1,
+        spread: str = "flow",  # or "random"
         busy_poll_us: int = 0,
         cpus: Sequence[int] = (),
         memo_entries: int = 262144,

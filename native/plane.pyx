@@ -36,6 +36,7 @@ cdef extern from "cw_plane.h" nogil:
         pass
     struct cw_plane_options:
         uint16_t n_threads
+        bint spread_at_random
         uint32_t busy_poll_us
         int *cpus
         uint32_t ring_records
@@ -242,7 +243,7 @@ cdef class Plane:
     cdef uint64_t ring_bytes
     cdef bint started
 
-    def __cinit__(self, Rcu rcu not None, World world not None, *, int threads=1, uint32_t busy_poll_us=0, cpus=(),
+    def __cinit__(self, Rcu rcu not None, World world not None, *, int threads=1, str spread not None="flow", uint32_t busy_poll_us=0, cpus=(),
                   uint32_t memo_entries=262144, uint32_t call_entries=262144, uint32_t ring_records=16384,
                   uint32_t rcvbuf_bytes=8 << 20, uint32_t sndbuf_bytes=8 << 20):
         cdef cw_plane_options options
@@ -250,6 +251,8 @@ cdef class Plane:
         cdef char err[256]
         if not 1 <= threads <= CW_THREADS_MAX:
             raise ValueError(f"{threads} threads: 1 to {CW_THREADS_MAX} are possible")
+        if spread not in ("flow", "random"):
+            raise ValueError(f"spread {spread!r} is neither 'flow' nor 'random'")
         if ring_records & (ring_records - 1) or not 64 <= ring_records <= 1 << 24:
             raise ValueError("ring_records is not a power of two from 64 on")
         if world.ptr.n_listeners == 0:
@@ -257,6 +260,7 @@ cdef class Plane:
         for i in range(CW_THREADS_MAX):
             options.cpus[i] = cpus[i % len(cpus)] if cpus else -1
         options.n_threads = threads
+        options.spread_at_random = spread == "random"
         options.busy_poll_us = busy_poll_us
         options.ring_records = ring_records
         options.rcvbuf_bytes = rcvbuf_bytes

@@ -28,8 +28,8 @@ static int bind_all(struct cw_plane *plane, const struct cw_plane_options *optio
 {
     for (unsigned l = 0; l < plane->n_binds; l++) {
         int column[CW_THREADS_MAX];
-        int rc = cw_socket_bind(&plane->binds[l], plane->n_threads, options->rcvbuf_bytes, options->sndbuf_bytes, column,
-                                &plane->binds[l].port);
+        int rc = cw_socket_bind(&plane->binds[l], plane->n_threads, options->spread_at_random, options->rcvbuf_bytes,
+                                options->sndbuf_bytes, column, &plane->binds[l].port);
         if (rc != 0) {
             char where[CW_EP_TEXT];
             cw_socket_print(&plane->binds[l], where);

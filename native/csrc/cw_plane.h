@@ -1,7 +1,8 @@
 /* The UDP data plane: threads that receive, call the engine and send, and never take the GIL.
  *
- * Each thread owns one socket per listener (SO_REUSEPORT; with more than one thread a classic BPF program spreads
- * datagrams at random, DESIGN 4.1), receives with recvmmsg, hands each datagram to cw_engine_handle() and sends with
+ * Each thread owns one socket per listener (SO_REUSEPORT). With more than one thread the kernel spreads datagrams by
+ * a hash of addresses and ports, which keeps each peer's datagrams in order, or, asked for, a classic BPF program spreads them
+ * at random, which uses all threads for one peer and lets datagrams sent back to back overtake each other. A thread receives with recvmmsg, hands each datagram to cw_engine_handle() and sends with
  * sendmmsg out of the socket that the engine names. Between batches it passes a quiescent point (cw_rcu.h); before it
  * sleeps it goes offline. Busy-poll: after the last datagram it keeps asking without sleeping for busy_poll_us. */
 #ifndef CW_PLANE_H
@@ -14,6 +15,7 @@
 
 struct cw_plane_options {
     uint16_t n_threads;
+    bool spread_at_random;       /* by random; else by addresses and ports */
     uint32_t busy_poll_us;       /* 0 = sleep at once */
     int cpus[CW_THREADS_MAX];    /* -1 = not pinned */
     uint32_t ring_records;       /* journal ring of each thread; power of two */

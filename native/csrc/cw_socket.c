@@ -84,7 +84,7 @@ static int bind_one(struct cw_ep *ep, bool first, bool shared, uint32_t rcvbuf_b
     return fd;
 }
 
-static int spread(int fd, unsigned n)
+static int spread_at_random(int fd, unsigned n)
 {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
@@ -95,8 +95,8 @@ static int spread(int fd, unsigned n)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &prog, sizeof prog) == 0 ? 0 : -errno;
 }
 
-int cw_socket_bind(const struct cw_ep *ep, unsigned n, uint32_t rcvbuf_bytes, uint32_t sndbuf_bytes, int *fds,
-                   uint16_t *port)
+int cw_socket_bind(const struct cw_ep *ep, unsigned n, bool at_random, uint32_t rcvbuf_bytes, uint32_t sndbuf_bytes,
+                   int *fds, uint16_t *port)
 {
     struct cw_ep at = *ep;
     unsigned open = 0;
@@ -106,8 +106,8 @@ int cw_socket_bind(const struct cw_ep *ep, unsigned n, uint32_t rcvbuf_bytes, ui
         if (rc < 0)
             break;
     }
-    if (rc >= 0 && n > 1)
-        rc = spread(fds[0], n);
+    if (rc >= 0 && n > 1 && at_random)
+        rc = spread_at_random(fds[0], n);
     if (rc >= 0) {
         *port = at.port;
         return 0;

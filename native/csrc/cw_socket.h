@@ -28,11 +28,11 @@ void cw_socket_from(const union cw_sockaddr *sa, struct cw_ep *ep);
 void cw_socket_print(const struct cw_ep *ep, char text[CW_EP_TEXT]);
 
 /* Binds one socket for each of n threads to ep; port 0 takes a free one and *port tells it. The first bind is exclusive,
- * so a second gateway on the same port fails instead of taking half of the datagrams; with n > 1 the others join it and a
- * classic BPF program picks one at random for each datagram (few senders would all hash to one thread).
- * 0, or -errno with nothing left open. */
-int cw_socket_bind(const struct cw_ep *ep, unsigned n, uint32_t rcvbuf_bytes, uint32_t sndbuf_bytes, int *fds,
-                   uint16_t *port);
+ * so a second gateway on the same port fails instead of taking half of the datagrams; with n > 1 the others join it, and a
+ * datagram goes to the thread that the kernel's hash of its addresses and ports names, or, at_random, to any (a classic BPF
+ * program). 0, or -errno with nothing left open. */
+int cw_socket_bind(const struct cw_ep *ep, unsigned n, bool at_random, uint32_t rcvbuf_bytes, uint32_t sndbuf_bytes,
+                   int *fds, uint16_t *port);
 /* The kernel's receive time in unix ns, 0 when the message carries none. */
 uint64_t cw_socket_stamp(struct msghdr *msg);
 

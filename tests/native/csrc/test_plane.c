@@ -283,10 +283,12 @@ TEST(plane_takes_buffer_sizes_it_may_not_have)
     echoes(v4(127, 0, 0, 1, 0), o);
 }
 
-TEST(plane_spreads_one_sender_over_its_threads)
+TEST(plane_spreads_one_sender_at_random_when_asked)
 {
     struct cw_ep at = v4(127, 0, 0, 1, 0);
-    struct cw_plane *plane = started(&at, 1, plain(2));
+    struct cw_plane_options o = plain(2);
+    o.spread_at_random = true;
+    struct cw_plane *plane = started(&at, 1, o);
     int fd = caller_to(plane, at, 0);
     for (int i = 0; i < 100; i++) {
         for (int k = 0; k < 10; k++)
@@ -297,6 +299,22 @@ TEST(plane_spreads_one_sender_over_its_threads)
     EVENTUALLY(TOTAL(plane, received) == 1000);
     for (unsigned t = 0; t < 2; t++)
         CHECK(cw_plane_stats(plane, t)->received > 300);
+    close(fd);
+    ended(plane);
+}
+
+TEST(plane_keeps_one_sender_on_one_thread)
+{
+    struct cw_ep at = v4(127, 0, 0, 1, 0);
+    struct cw_plane *plane = started(&at, 1, plain(4));
+    int fd = caller_to(plane, at, 0);
+    for (int i = 0; i < 50; i++) {
+        say(fd, "E");
+        hear(fd, "E");
+    }
+    EVENTUALLY(TOTAL(plane, received) == 50);
+    for (unsigned t = 0; t < 4; t++)
+        CHECK(cw_plane_stats(plane, t)->received % 50 == 0);
     close(fd);
     ended(plane);
 }
@@ -499,6 +517,7 @@ TEST(plane_counts_records_that_a_full_ring_loses)
     struct cw_ep at = v4(127, 0, 0, 1, 0);
     struct cw_plane_options o = plain(2);
     o.ring_records = 4;
+    o.spread_at_random = true; /* both rings fill */
     struct cw_plane *plane = started(&at, 1, o);
     int fd = caller_to(plane, at, 0);
     for (int i = 0; i < 100; i++)
@@ -725,7 +744,8 @@ static const struct test tests[] = {
     T(plane_echoes_over_ipv6),
     T(plane_echoes_while_it_busy_polls),
     T(plane_takes_buffer_sizes_it_may_not_have),
-    T(plane_spreads_one_sender_over_its_threads),
+    T(plane_spreads_one_sender_at_random_when_asked),
+    T(plane_keeps_one_sender_on_one_thread),
     T(plane_refuses_a_port_that_another_gateway_holds),
     T(plane_refuses_impossible_options),
     T(plane_start_fails_whole_when_a_cpu_does_not_exist),
