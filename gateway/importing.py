@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from array import array
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
@@ -19,7 +19,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from gateway.admin.api import CHUNK_NUMBERS
 from gateway.admin.operations import dial_plan
 from gateway.commands.common import App, Failed
-from gateway.numberfile import Attributes, FileFault, Line, read
+from gateway.feed.changes import KEY_BYTES
+from gateway.numberfile import Attributes, FileFault, Line, Numbers, read
+from gateway.numbers import pack_keys
 
 if TYPE_CHECKING:
     from gateway.admin.client import Gateway
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 SHOWN_FAULTS = 10
 WAITING_MAX = 10 * CHUNK_NUMBERS
 PATTERNS_AT_ONCE = 1_000
-STEP = 20_000  # lines between two looks at the progress bar
+CHUNK_BYTES = CHUNK_NUMBERS * KEY_BYTES
 
 
 class _Faults:
@@ -42,33 +44,36 @@ class _Faults:
 
 
 class _Pusher:
-    """Gathers lines and pushes them in chunks."""
+    """Gathers entries and pushes them in chunks."""
 
     def __init__(self, gateway: Gateway, name: str) -> None:
         self._gateway = gateway
         self._name = name
-        self._numbers: dict[Attributes, array[int]] = {}
+        self._numbers: dict[Attributes, bytearray] = {}
         self._patterns: dict[Attributes, list[str]] = {}
         self._waiting = 0
         self.pushed = 0
         self.changed = 0
         self.last: dict[str, Any] = {}
 
-    async def add(self, line: Line) -> None:
-        if isinstance(line.entry, str):
-            patterns = self._patterns.setdefault(line.attributes, [])
-            patterns.append(line.entry)
+    async def add(self, found: Numbers | Line) -> None:
+        if isinstance(found, Numbers):
+            await self._add_numbers(found.attributes, found.keys)
+        elif isinstance(found.entry, int):
+            await self._add_numbers(found.attributes, pack_keys([found.entry]))
+        else:
+            patterns = self._patterns.setdefault(found.attributes, [])
+            patterns.append(found.entry)
             if len(patterns) >= PATTERNS_AT_ONCE:
-                await self._push_patterns(line.attributes)
-            return
-        numbers = self._numbers.get(line.attributes)
-        if numbers is None:
-            numbers = self._numbers[line.attributes] = array("Q")
-        numbers.append(line.entry)
-        self._waiting += 1
-        if len(numbers) >= CHUNK_NUMBERS:
-            await self._push_numbers(line.attributes)
-        elif self._waiting >= WAITING_MAX:
+                await self._push_patterns(found.attributes)
+
+    async def _add_numbers(self, attributes: Attributes, keys: bytes) -> None:
+        numbers = self._numbers.setdefault(attributes, bytearray())
+        numbers += keys
+        self._waiting += len(keys) // KEY_BYTES
+        while len(numbers) >= CHUNK_BYTES:
+            await self._push_numbers(attributes)
+        if self._waiting >= WAITING_MAX:
             await self.flush()
 
     async def flush(self) -> None:
@@ -82,9 +87,15 @@ class _Pusher:
         await self._push("lists_add", len(entries), attributes, entries=entries)
 
     async def _push_numbers(self, attributes: Attributes) -> None:
-        numbers = self._numbers.pop(attributes)
-        self._waiting -= len(numbers)
-        await self._push("lists_add_numbers", len(numbers), attributes, numbers=numbers.tobytes())
+        """One chunk, or all when there is less."""
+        numbers = self._numbers[attributes]
+        chunk = bytes(numbers[:CHUNK_BYTES])
+        del numbers[:CHUNK_BYTES]
+        if not numbers:
+            del self._numbers[attributes]
+        count = len(chunk) // KEY_BYTES
+        self._waiting -= count
+        await self._push("lists_add_numbers", count, attributes, numbers=chunk)
 
     async def _push(self, op: str, count: int, attributes: Attributes, **what: Any) -> None:
         self.last = await self._gateway.call(
@@ -109,28 +120,29 @@ def import_file(app: App, name: str, file: BinaryIO, skip_bad: bool, attrs: dict
             raise Failed(f"there is no list '{name}' (lists: {', '.join(sorted(known))})")
         faults, pusher = _Faults(), _Pusher(gateway, name)
         with _progress(app) as bar:
-            if not skip_bad:
-                task = bar.add_task("checking", total=size)
+
+            def entries(step: str) -> Iterator[Numbers | Line]:
+                """All good ones; the others are told to `faults`."""
+                task, read_bytes = bar.add_task(step, total=size), 0
                 source.seek(0)
-                for i, line in enumerate(read(source, plan, defaults, now_s)):
-                    if line.fault:
-                        faults.add(line)
-                    if i % STEP == 0:
-                        bar.update(task, completed=source.tell())
+                for found in read(source, plan, defaults, now_s):
+                    if isinstance(found, Line) and found.fault:
+                        faults.add(found)
+                    else:
+                        yield found
+                    if source.tell() != read_bytes:
+                        read_bytes = source.tell()
+                        bar.update(task, completed=read_bytes)
                 bar.update(task, completed=size)
+
+            if not skip_bad:
+                for _ in entries("checking"):
+                    pass
                 if faults.count:
                     return pusher, faults
-            task = bar.add_task("importing", total=size)
-            source.seek(0)
-            for i, line in enumerate(read(source, plan, defaults, now_s)):
-                if line.fault:
-                    faults.add(line)
-                else:
-                    await pusher.add(line)
-                if i % STEP == 0:
-                    bar.update(task, completed=source.tell())
+            for found in entries("importing"):
+                await pusher.add(found)
             await pusher.flush()
-            bar.update(task, completed=size)
         return pusher, faults
 
     try:

@@ -1,7 +1,7 @@
 """Numbers and the parties of a call, as the data plane computes them (native/csrc/cw_number.h)."""
 
 from collections.abc import Iterable
-from typing import Final, TypedDict, type_check_only
+from typing import Final, Self, TypedDict, final, type_check_only
 
 CLASS_NAMES: Final[tuple[str, ...]]
 FLAG_NAMES: Final[dict[int, str]]
@@ -51,3 +51,18 @@ def emergency(
     extra_callees: Iterable[int] = (),
     psap_callers: Iterable[int] = (),
 ) -> bool: ...
+
+@final
+class BulkReader:
+    def __new__(
+        cls,
+        *,
+        country_code: int = 86,
+        area: str | bytes = "",
+        strip: Iterable[str | bytes] = (),
+        columns: int = 0,
+        number_at: int = 0,
+    ) -> Self: ...
+    def read(
+        self, data: bytes, start: int
+    ) -> tuple[int, int, list[tuple[bytes, bytes, bytes]], list[tuple[int, int, int]]]: ...

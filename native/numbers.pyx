@@ -6,8 +6,10 @@ A thin face: it checks what comes from Python, calls C, and turns bits into name
 
 from array import array
 
+cimport cython
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 
@@ -60,6 +62,20 @@ cdef extern from "cw_number.h" nogil:
         const cw_num *psap_callers
         uint32_t n_psap_callers
     bint cw_is_emergency(const cw_msg *m, const cw_parties *p, const cw_emergency *extra)
+
+
+cdef extern from "cw_bulk.h" nogil:
+    cdef struct cw_bulk_odd:
+        uint32_t line, off, len
+    cdef struct cw_bulk_group:
+        uint32_t head_off, head_len, tail_off, tail_len, n
+    cdef struct cw_bulk:
+        uint32_t n_lines, n_keys, n_groups, n_odd
+        cw_bulk_group groups[1]  # CW_BULK_GROUPS, and so on
+        cw_bulk_odd odd[1]
+        cw_num keys[1]
+    size_t cw_bulk_read(cw_bulk *bulk, const cw_dialplan *plan, unsigned columns, unsigned number_at,
+                        const uint8_t *data, size_t length)
 
 
 CLASS_NAMES = tuple([cw_class_name(i).decode() for i in range(CW_C_COUNT)])
@@ -205,3 +221,55 @@ def emergency(const uint8_t[::1] datagram not None, *, bint trusted=False, int c
         cw_identify(&m, &plan, trusted, &parties)
         answer = cw_is_emergency(&m, &parties, &extra)
     return answer
+
+
+@cython.final
+cdef class BulkReader:
+    """Lines of a file of numbers, many a call (cw_bulk.h). `columns` 0: plain text; else CSV, numbers in column `number_at`."""
+
+    cdef cw_bulk *bulk
+    cdef cw_dialplan plan
+    cdef unsigned columns, number_at
+
+    def __cinit__(self, *, int country_code=86, area="", strip=(), unsigned columns=0, unsigned number_at=0):
+        if number_at >= columns and (columns or number_at):
+            raise ValueError(f"no column {number_at} among {columns}")
+        _plan(&self.plan, country_code, area, False, strip)
+        self.columns = columns
+        self.number_at = number_at
+        self.bulk = <cw_bulk *>malloc(sizeof(cw_bulk))
+        if self.bulk == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.bulk)
+
+    def read(self, bytes data not None, Py_ssize_t start):
+        """Read whole lines from data[start:] on, not always all of them.
+
+        Returns (end, lines, groups, odd): where the rest begins; the lines that were taken; for each distinct surrounding
+        of the number cell (octets before, octets behind, packed keys), in the order of the file; and the lines that are no
+        usual ones (line, start, end), counted from 0, their ends cut off.
+        """
+        cdef Py_ssize_t length = len(data)
+        cdef const uint8_t *octets = <const uint8_t *><const char *>data
+        cdef cw_bulk *bulk = self.bulk
+        cdef size_t taken, i
+        cdef const cw_bulk_group *group
+        cdef const cw_num *keys = bulk.keys
+        if not 0 <= start <= length or length - start > 0xFFFFFFFF:
+            raise ValueError(f"start {start} in {length} octets")
+        with nogil:
+            taken = cw_bulk_read(bulk, &self.plan, self.columns, self.number_at, octets + start, <size_t>(length - start))
+        groups = []
+        for i in range(bulk.n_groups):
+            group = &bulk.groups[i]
+            head = data[start + group.head_off:start + group.head_off + group.head_len]
+            tail = data[start + group.tail_off:start + group.tail_off + group.tail_len]
+            groups.append((head, tail, (<const char *>keys)[:group.n * sizeof(cw_num)]))
+            keys += group.n
+        odd = [
+            (bulk.odd[i].line, start + bulk.odd[i].off, start + bulk.odd[i].off + bulk.odd[i].len)
+            for i in range(bulk.n_odd)
+        ]
+        return start + <Py_ssize_t>taken, bulk.n_lines, groups, odd
