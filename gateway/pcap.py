@@ -6,9 +6,9 @@
 
 Formats: draft-ietf-opsawg-pcap (both byte orders, micro- and nanoseconds), draft-ietf-opsawg-pcapng (section
 header, interface description, enhanced, simple and obsolete packet blocks). Link layers: Ethernet with 802.1Q
-and 802.1ad tags and PPPoE sessions (RFC 2516), Linux cooked v1 and v2, BSD loopback, raw IP. IPv4 and IPv6 (RFC 8200 extension headers),
-fragments put together; overlapping fragments are dropped (RFC 5722, RFC 8200 4.5). TCP is counted and passed
-over.
+and 802.1ad tags and PPPoE sessions (RFC 2516), Linux cooked v1 and v2, BSD loopback, raw IP. IPv4, IPv6 with
+extension headers (RFC 8200), fragments put together; fragments that overlap are dropped (RFC 5722). TCP is
+counted and passed over.
 
 Rules: a capture is foreign input: every length is checked, memory is bounded, and a file that ends in the
 middle of a packet (tcpdump was killed) gives what it has; only what is no capture at all raises CaptureError.
