@@ -17,6 +17,8 @@ from gateway.commands.common import App, Failed, options
 from gateway.masking import mask_number, mask_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from gateway.journal.reader import Filter, Found
     from gateway.journal.record import Record
 
@@ -100,6 +102,14 @@ def _line(cells: list[str]) -> str:
     return "  ".join([c.ljust(w) for c, w in zip(cells, widths, strict=False)] + cells[len(widths) :])
 
 
+def print_table(app: App, table: Table) -> None:
+    """On a terminal to its width; else a record a line, for grep."""
+    from rich.console import Console
+
+    out = app.out if app.out.is_terminal else Console(width=1000, highlight=False)
+    out.print(table, soft_wrap=False)
+
+
 class Printer:
     """Records to standard output: a table, JSON lines or CSV."""
 
@@ -119,7 +129,7 @@ class Printer:
         table = Table(*TITLES, box=None, pad_edge=False)
         for record in records:
             table.add_row(*map(Text, columns(plain(record, self._masked))))  # never read as markup
-        self._app.out.print(table, markup=False, soft_wrap=False)
+        print_table(self._app, table)
 
     def one(self, record: Record) -> None:
         """As it comes."""

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from gateway.commands.common import App, Failed, options
-from gateway.commands.journal import printable, time_text
+from gateway.commands.journal import print_table, printable, time_text
 from gateway.masking import mask_number
 
 if TYPE_CHECKING:
@@ -45,10 +45,11 @@ def replay(app: App, file: IO[bytes], policy: IO[str] | None, trunk: str, masked
         raise click.BadParameter(str(e.args[0]), param_hint="--trunk") from None
     except Refused as e:
         raise Failed(f"the policy would be refused: {e}") from None
+    name = getattr(file, "name", "-")
     try:
         capture = Capture(file)
     except CaptureError as e:
-        raise Failed(f"{file.name}: {e}") from None
+        raise Failed(f"{name}: {e}") from None
     verdicts: list[Verdict] = []
     damage = ""
     try:
@@ -56,7 +57,7 @@ def replay(app: App, file: IO[bytes], policy: IO[str] | None, trunk: str, masked
     except CaptureError as e:
         damage = str(e)
     data = {
-        "file": file.name,
+        "file": name,
         "rules": judge.rules,
         "capture": dict(capture.counts),
         "messages": dict(judge.counts),
@@ -66,7 +67,7 @@ def replay(app: App, file: IO[bytes], policy: IO[str] | None, trunk: str, masked
     }
     app.show(data, lambda: _print(app, data))
     if damage:
-        raise Failed(f"{file.name}: {damage}; what came before is judged")
+        raise Failed(f"{name}: {damage}; what came before is judged")
 
 
 def summary(verdicts: list[Verdict]) -> list[dict[str, Any]]:
@@ -104,11 +105,11 @@ def _print(app: App, data: dict[str, Any]) -> None:
     counts = {**data["messages"], **data["capture"]}
     app.out.print(", ".join(f"{n} {name}" for name, n in counts.items()) or "an empty capture", markup=False)
     if initial:
-        app.out.print(calls, soft_wrap=False)
+        print_table(app, calls)
         if any(r["attributed"] for r in initial):
             app.out.print("* sender in no trunk: judged as if this trunk had sent it", markup=False)
     if data["summary"]:
-        app.out.print(totals, soft_wrap=False)
+        print_table(app, totals)
 
 
 def register(group: click.Group) -> None:
