@@ -14,19 +14,18 @@ static const uint8_t *display_end(const uint8_t *p, const uint8_t *end)
     return p < end && *p == '<' ? p : NULL;
 }
 
-/* A framed URI: a scheme, and nothing in it that cannot stand in one. */
-static inline bool framed(const uint8_t *p, const uint8_t *end)
+/* A scheme and its colon stand at the beginning of the URI [p, end). */
+static inline bool has_scheme(const uint8_t *p, const uint8_t *end)
 {
-    if (cw_unlikely(end - p < 5 || !cw_same(p, "sip:", 4)) &&
-        (p == end || (uint8_t)(cw_lower(*p) - 'a') >= 26 || !memchr(p, ':', (size_t)(end - p))))
-        return false;
-    return cw_skip_run(p, end, CW_CH_URI) == end;
+    if (cw_likely(end - p >= 5 && cw_same(p, "sip:", 4)))
+        return true;
+    return p < end && (uint8_t)(cw_lower(*p) - 'a') < 26 && memchr(p, ':', (size_t)(end - p));
 }
 
 static inline const uint8_t *between_brackets(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_addr *addr)
 {
-    const uint8_t *close = memchr(p, '>', (size_t)(end - p));
-    if (!close || !framed(p + 1, close))
+    const uint8_t *close = cw_skip_run(buf, p + 1, end, CW_CH_URI);
+    if (close == end || *close != '>' || !has_scheme(p + 1, close))
         return NULL; /* RFC 4475 3.1.2.14: no white space next to the brackets */
     addr->uri = cw_span_at(buf, p + 1, close);
     addr->brackets = true;
@@ -36,8 +35,8 @@ static inline const uint8_t *between_brackets(const uint8_t *buf, const uint8_t 
 /* RFC 3261 20.10: without <> everything behind ';' is a header parameter. */
 static const uint8_t *bare(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_addr *addr)
 {
-    const uint8_t *stop = cw_skip_run(p, end, CW_CH_PVALUE);
-    if (!framed(p, stop))
+    const uint8_t *stop = cw_skip_run(buf, p, end, CW_CH_PVALUE);
+    if (!has_scheme(p, stop)) /* CW_CH_PVALUE is within CW_CH_URI */
         return NULL;
     addr->uri = cw_span_at(buf, p, stop);
     return stop;
@@ -46,11 +45,20 @@ static const uint8_t *bare(const uint8_t *buf, const uint8_t *p, const uint8_t *
 static int addr_params(const uint8_t *buf, const uint8_t *p, const uint8_t *end, unsigned err, struct cw_addr *addr)
 {
     struct cw_param param;
-    p = cw_skip_ws(p, end);
-    if (p < end)
-        addr->params = cw_span_at(buf, p, end);
+    if (p < end && *p <= ' ')
+        p = cw_skip_ws(p, end);
+    if (p == end)
+        return 0;
+    addr->params = cw_span_at(buf, p, end);
+    if (end - p > 5 && memcmp(p, ";tag=", 5) == 0) { /* what nearly every From ends with */
+        const uint8_t *stop = cw_skip_run(buf, p + 5, end, CW_CH_PVALUE);
+        if (cw_likely(stop == end)) {
+            addr->tag = cw_span_at(buf, p + 5, end);
+            return 0;
+        }
+    }
     for (;;)
-        switch (cw_param_step(&p, end, &param)) {
+        switch (cw_param_step(buf, &p, end, &param)) {
         case CW_PARAM_END:
             return 0;
         case CW_PARAM_BAD:

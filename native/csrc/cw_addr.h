@@ -1,6 +1,6 @@
 /* The structured values that a proxy reads: SIP and tel URIs, name-addr, Via. Spans into the datagram, nothing decoded.
- * All parsers take the whole datagram `buf` and a span inside it, read never a byte outside the span, and return 0 or
- * -CW_R_BAD_*. White space and folds (CR LF SP) count as white space wherever LWS is legal. */
+ * All parsers take the whole datagram `buf` and a span inside it, read never a byte behind the span nor before `buf` (within
+ * the datagram they may look back), and return 0 or -CW_R_BAD_*. White space and folds (CR LF SP) count as white space wherever LWS is legal. */
 #ifndef CW_ADDR_H
 #define CW_ADDR_H
 

@@ -7,6 +7,10 @@
 #define CW_CHARS_H
 
 #include "cw.h"
+#if defined __SSE2__ && !defined CW_NO_SSE2
+#include <emmintrin.h>
+#define CW_SSE2 1 /* part of every x86-64 */
+#endif
 
 enum {
     CW_CH_TOKEN = 1,    /* token */
@@ -118,22 +122,70 @@ static inline bool cw_same(const uint8_t *text, const char *lower, size_t len)
 }
 #define cw_same_lit(text, len, lit) ((len) == sizeof(lit) - 1 && cw_same((text), (lit), sizeof(lit) - 1))
 
-/* The octets of x that may end a run of `cls` (CW_CH_URI or CW_CH_PVALUE); not every hit does. */
+/* The octets of x that may end a run of `cls` (CW_CH_URI, CW_CH_PNAME or CW_CH_PVALUE); not every hit does. */
 static inline uint64_t cw_stops8(uint64_t x, unsigned cls)
 {
     uint64_t angle = (x | CW_EACH * 2) ^ CW_EACH * '>', del = x ^ CW_EACH * 0x7f;
     uint64_t hit = ((x - CW_EACH * ('"' + 1)) & ~x) | ((angle - CW_EACH) & ~angle) | ((del - CW_EACH) & ~del);
-    if (cls == CW_CH_PVALUE) {
+    if (cls != CW_CH_URI) {
         uint64_t semi = x ^ CW_EACH * ';', comma = x ^ CW_EACH * ',';
         hit |= ((semi - CW_EACH) & ~semi) | ((comma - CW_EACH) & ~comma);
+    }
+    if (cls == CW_CH_PNAME) {
+        uint64_t equals = x ^ CW_EACH * '=';
+        hit |= (equals - CW_EACH) & ~equals;
     }
     return hit & CW_EACH * 0x80;
 }
 
-/* cw_skip() for CW_CH_URI and CW_CH_PVALUE, which nearly every octet is: only octets that may end the run are looked up. */
-static inline const uint8_t *cw_skip_run(const uint8_t *p, const uint8_t *end, unsigned cls)
+#if CW_SSE2
+/* Each octet of x that is at least `low` and at most `low + span`, as 0xff. */
+static inline __m128i cw_between16(__m128i x, uint8_t low, uint8_t span)
 {
-    while (end - p >= 8) {
+    x = _mm_sub_epi8(x, _mm_set1_epi8((char)low));
+    return _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8((char)span)), x);
+}
+
+/* cw_stops8() over 16 octets: bit i for p[i]. CW_CH_HOST, too, and for that every hit is one. */
+static inline unsigned cw_stops16(const uint8_t *p, unsigned cls)
+{
+    const __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    if (cls == CW_CH_HOST) {
+        __m128i good = _mm_andnot_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('/')), cw_between16(x, '-', '9' - '-'));
+        good = _mm_or_si128(good, cw_between16(_mm_or_si128(x, _mm_set1_epi8(0x20)), 'a', 25));
+        good = _mm_or_si128(good, _mm_cmpeq_epi8(x, _mm_set1_epi8('_')));
+        return (unsigned)_mm_movemask_epi8(good) ^ 0xffff;
+    }
+    __m128i hit = _mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8('"')), x);
+    hit = _mm_or_si128(hit, _mm_cmpeq_epi8(x, _mm_set1_epi8(0x7f)));
+    if (cls == CW_CH_URI)
+        hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_or_si128(x, _mm_set1_epi8(2)), _mm_set1_epi8('>')));
+    else
+        hit = _mm_or_si128(_mm_or_si128(hit, _mm_cmpeq_epi8(x, _mm_set1_epi8(','))), cw_between16(x, ';', '>' - ';'));
+    return (unsigned)_mm_movemask_epi8(hit);
+}
+#endif
+
+/* cw_skip() for CW_CH_URI, CW_CH_PNAME, CW_CH_PVALUE (nearly every octet is one: only those that may end the run are looked
+ * up) and CW_CH_HOST. Reads nothing behind `end`, but may read before p, down to `buf`. */
+static inline const uint8_t *cw_skip_run(const uint8_t *buf, const uint8_t *p, const uint8_t *end, unsigned cls)
+{
+#if CW_SSE2
+    while (end - p >= 16 || (p < end && end - buf >= 16)) {
+        ptrdiff_t left = end - p;
+        unsigned hit = left >= 16 ? cw_stops16(p, cls) : cw_stops16(end - 16, cls) >> (16 - left);
+        for (; hit; hit &= hit - 1) {
+            const uint8_t *at = p + __builtin_ctz(hit);
+            if (cls == CW_CH_HOST || !cw_is(*at, cls))
+                return at;
+        }
+        if (left <= 16)
+            return end;
+        p += 16;
+    }
+#else
+    (void)buf;
+    while (cls != CW_CH_HOST && end - p >= 8) {
         uint64_t hit = cw_stops8(cw_load8(p), cls);
         if (cw_likely(!hit)) {
             p += 8;
@@ -144,7 +196,22 @@ static inline const uint8_t *cw_skip_run(const uint8_t *p, const uint8_t *end, u
             return p;
         p++;
     }
+#endif
     return cw_skip(p, end, cls);
+}
+
+/* Digits from p on as a number up to `max`, and *rest behind them; -1 when there are none or they are more. */
+static inline int64_t cw_digits_at(const uint8_t *p, const uint8_t *end, uint32_t max, const uint8_t **rest)
+{
+    const uint8_t *start = p;
+    uint64_t n = 0;
+    for (; p < end && cw_isdigit(*p); p++) {
+        n = n * 10 + (uint64_t)(*p - '0');
+        if (cw_unlikely(n > max))
+            return -1;
+    }
+    *rest = p;
+    return p == start ? -1 : (int64_t)n;
 }
 
 /* Visible ASCII only, 0x21 to 0x7e. */

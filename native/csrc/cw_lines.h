@@ -1,14 +1,11 @@
 /* Line ends, 64 octets at a time: a bit for every LF, every colon, and every CR that no LF follows. For cw_scan.c only.
  *
- * SSE2 is part of every x86-64; elsewhere the same bits come from 64-bit words. Reads nothing outside buf[0..len).
+ * Without SSE2 the same bits come from 64-bit words. Reads nothing outside buf[0..len).
  */
 #ifndef CW_LINES_H
 #define CW_LINES_H
 
 #include "cw_chars.h"
-#if defined __SSE2__ && !defined CW_NO_SSE2
-#include <emmintrin.h>
-#endif
 
 #define CW_BLOCK 64u
 
@@ -27,7 +24,7 @@ struct cw_lines {
 static inline uint64_t cw_match64(const uint8_t *p, uint8_t c)
 {
     uint64_t bits = 0;
-#if defined __SSE2__ && !defined CW_NO_SSE2
+#if CW_SSE2
     const __m128i want = _mm_set1_epi8((char)c);
 #pragma GCC unroll 4
     for (unsigned i = 0; i < CW_BLOCK; i += 16) {

@@ -12,8 +12,8 @@ struct cw_param {
 enum { CW_PARAM_END, CW_PARAM_ONE, CW_PARAM_EMPTY, CW_PARAM_BAD };
 
 /* RFC 3261 25.1 generic-param, with LWS around ';' and '='. *pos stands on ';' (or white space before it) or at the
- * end, and moves behind the parameter. CW_PARAM_EMPTY: nothing between two ';'. "name=" has an empty value. */
-static inline int cw_param_step(const uint8_t **pos, const uint8_t *end, struct cw_param *param)
+ * end, and moves behind the parameter; `buf` as in cw_skip_run(). CW_PARAM_EMPTY: nothing between two ';'. "name=" has an empty value. */
+static inline int cw_param_step(const uint8_t *buf, const uint8_t **pos, const uint8_t *end, struct cw_param *param)
 {
     const uint8_t *p = cw_skip_ws(*pos, end);
     if (p == end) {
@@ -24,7 +24,7 @@ static inline int cw_param_step(const uint8_t **pos, const uint8_t *end, struct 
         return CW_PARAM_BAD;
     p = cw_skip_ws(p + 1, end);
     param->name = p;
-    p = cw_skip(p, end, CW_CH_PNAME);
+    p = cw_skip_run(buf, p, end, CW_CH_PNAME);
     param->name_end = p;
     param->value = param->value_end = NULL;
     if (p == param->name) {
@@ -41,7 +41,7 @@ static inline int cw_param_step(const uint8_t **pos, const uint8_t *end, struct 
             if (!p)
                 return CW_PARAM_BAD;
         } else {
-            p = cw_skip_run(p, end, CW_CH_PVALUE);
+            p = cw_skip_run(buf, p, end, CW_CH_PVALUE);
         }
         param->value_end = p;
     }

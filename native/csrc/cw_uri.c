@@ -34,17 +34,14 @@ static int uri_host(const uint8_t *buf, const uint8_t *p, const uint8_t *end, st
             return -CW_R_BAD_URI;
         uri->host_ipv6 = true;
     } else {
-        p = cw_skip(p, end, CW_CH_HOST);
+        p = cw_skip_run(buf, p, end, CW_CH_HOST);
     }
     if (p == host)
         return -CW_R_BAD_URI;
     uri->host = cw_span_at(buf, host, p);
     p += uri->host_ipv6;
     if (p < end && *p == ':') {
-        const uint8_t *digits = ++p;
-        while (p < end && cw_isdigit(*p))
-            p++;
-        int64_t port = cw_number(digits, p, 65535);
+        int64_t port = cw_digits_at(p + 1, end, 65535, &p);
         if (port < 0)
             return -CW_R_BAD_URI; /* RFC 5118 4.2: an IPv6 address without brackets ends here */
         uri->port = (uint16_t)port;
@@ -99,7 +96,7 @@ int cw_uri_parse(const uint8_t *buf, struct cw_span text, struct cw_uri *uri)
     uri->scheme = uri_scheme(p, end, &p);
     if (uri->scheme == CW_S_NONE)
         return -CW_R_BAD_URI;
-    if (cw_skip_run(p, end, CW_CH_URI) != end)
+    if (cw_skip_run(buf, p, end, CW_CH_URI) != end)
         return -CW_R_BAD_URI;
     uri->all = text;
     if (uri->scheme == CW_S_OTHER)

@@ -41,20 +41,17 @@ static const uint8_t *sent_by(const uint8_t *buf, const uint8_t *p, const uint8_
             return NULL;
         via->host_ipv6 = true;
     } else {
-        p = cw_skip(p, end, CW_CH_HOST);
+        p = cw_skip_run(buf, p, end, CW_CH_HOST);
     }
     if (p == host)
         return NULL;
     via->host = cw_span_at(buf, host, p);
     p += via->host_ipv6;
     via->sent_by = cw_span_at(buf, start, p);
-    const uint8_t *colon = cw_skip_ws(p, end);
+    const uint8_t *colon = p < end && *p > ' ' ? p : cw_skip_ws(p, end);
     if (colon < end && *colon == ':') {
         const uint8_t *digits = cw_skip_ws(colon + 1, end);
-        p = digits;
-        while (p < end && cw_isdigit(*p))
-            p++;
-        int64_t port = cw_number(digits, p, 65535);
+        int64_t port = cw_digits_at(digits, end, 65535, &p);
         if (port < 0)
             return NULL;
         via->port = (uint16_t)port;
@@ -99,6 +96,23 @@ static int via_param(const uint8_t *buf, const struct cw_param *param, struct cw
     return 0;
 }
 
+/* Behind ";branch=value" or ";rport" at p, without white space or quotes; NULL for any other parameter. */
+static inline const uint8_t *usual_param(const uint8_t *buf, const uint8_t *p, const uint8_t *end, struct cw_via *via)
+{
+    if (end - p > 8 && memcmp(p, ";branch=", 8) == 0) {
+        const uint8_t *stop = cw_skip_run(buf, p + 8, end, CW_CH_PVALUE);
+        if (cw_unlikely(stop == p + 8))
+            return NULL;
+        via->branch = cw_span_at(buf, p + 8, stop);
+        return stop;
+    }
+    if (end - p < 6 || memcmp(p, ";rport", 6) != 0 || (end - p > 6 && p[6] != ';'))
+        return NULL;
+    via->has_rport = true;
+    via->rport_param = cw_span_at(buf, p + 1, p + 6);
+    return p + 6;
+}
+
 int cw_via_parse(const uint8_t *buf, struct cw_span text, struct cw_via *via)
 {
     const uint8_t *p = buf + text.off, *end = p + text.len;
@@ -112,8 +126,12 @@ int cw_via_parse(const uint8_t *buf, struct cw_span text, struct cw_via *via)
     via->value = text;
     struct cw_param param;
     int fault = 0;
-    for (;;)
-        switch (cw_param_step(&p, end, &param)) {
+    for (const uint8_t *next;;) {
+        if ((next = usual_param(buf, p, end, via)) != NULL) {
+            p = next;
+            continue;
+        }
+        switch (cw_param_step(buf, &p, end, &param)) {
         case CW_PARAM_END:
             return fault;
         case CW_PARAM_ONE:
@@ -123,4 +141,5 @@ int cw_via_parse(const uint8_t *buf, struct cw_span text, struct cw_via *via)
         default:
             return -CW_R_BAD_VIA; /* RFC 4475 3.1.2.1 */
         }
+    }
 }
