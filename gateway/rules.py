@@ -286,10 +286,12 @@ class RuleState:
                 item = self.lists[change.list]
                 structural = isinstance(change, ListReplace)
                 put = item.replace if structural else item.add
-                changed = put(change.numbers, prepared.entries.spans, prepared.attr, now_s)
+                # sorted: neighbours lie side by side in the table's base
+                changed = put(prepared.entries.keys.tobytes(), prepared.entries.spans, prepared.attr, now_s)
             case ListRemove() | CardRemove():
                 assert prepared.entries is not None
-                changed = self.lists[change.list].remove(change.numbers, prepared.entries.spans, now_s)
+                entries = prepared.entries
+                changed = self.lists[change.list].remove(entries.keys.tobytes(), entries.spans, now_s)
             case ListClear():
                 changed = self.lists[change.list].clear()
             case PolicySet() | PolicyMode():

@@ -1,5 +1,5 @@
 /* Building a base: one pass over the old base and the changes counts and marks the attributes in use, a second one writes.
- * Blocks without a change are copied as a whole. */
+ * What lies between two changes of a block is copied as a whole. */
 #include <stdlib.h>
 
 #include "cw_base.h"
@@ -47,44 +47,70 @@ static inline void emit(struct build *b, uint32_t off, uint32_t *id)
     b->pos++;
 }
 
-static void copy_block(struct build *b, const struct cw_block *block)
+/* n numbers of the old base from position `at` on, none of which is dropped. */
+static void copy_run(struct build *b, size_t at, size_t n)
 {
     const struct cw_base *old = b->old;
+    if (n == 0)
+        return;
     if (!b->write) {
-        for (size_t i = 0; i < (old->attr_width ? block->count : 1); i++)
-            b->from_old.map[cw_base_attr_id(old, block->start + i)] = 0;
+        for (size_t i = 0; i < (old->attr_width ? n : 1); i++)
+            b->from_old.map[cw_base_attr_id(old, at + i)] = 0;
     } else {
-        memcpy(b->offsets + b->pos, old->offsets + block->start, block->count * sizeof *b->offsets);
+        memcpy(b->offsets + b->pos, old->offsets + at, n * sizeof *b->offsets);
         if (b->same)
-            memcpy((uint8_t *)b->attrs + b->pos * old->attr_width,
-                   (const uint8_t *)old->attrs + (size_t)block->start * old->attr_width, (size_t)block->count * old->attr_width);
+            memcpy((uint8_t *)b->attrs + b->pos * old->attr_width, (const uint8_t *)old->attrs + at * old->attr_width,
+                   n * old->attr_width);
         else
-            for (uint32_t i = 0; i < block->count; i++)
-                put_id(b, b->pos + i, b->from_old.map[cw_base_attr_id(old, block->start + i)]);
+            for (size_t i = 0; i < n; i++)
+                put_id(b, b->pos + i, b->from_old.map[cw_base_attr_id(old, at + i)]);
     }
-    b->pos += block->count;
+    b->pos += n;
+}
+
+/* The same, without those that are dropped. */
+static void copy_old(struct build *b, size_t at, size_t n)
+{
+    if (!b->drops) {
+        copy_run(b, at, n);
+        return;
+    }
+    for (size_t i = at; i < at + n; i++)
+        emit(b, b->old->offsets[i], &b->from_old.map[cw_base_attr_id(b->old, i)]);
+}
+
+/* How many of n rising offsets are below `off`. */
+static uint32_t below(const uint16_t *offsets, uint32_t n, uint32_t off)
+{
+    const uint16_t *at = offsets;
+    while (n > 1) {
+        uint32_t half = n / 2;
+        at += at[half - 1] < off ? half : 0;
+        n -= half;
+    }
+    return (uint32_t)(at - offsets) + (n == 1 && *at < off);
 }
 
 /* One block: the old one (or NULL) and the changes [c, end). */
 static void merge_block(struct build *b, const struct cw_block *block, size_t c, size_t end)
 {
     const struct cw_base *old = b->old;
+    size_t start = block ? block->start : 0;
     uint32_t i = 0, count = block ? block->count : 0;
-    while (i < count || c < end) {
-        uint32_t off_old = i < count ? old->offsets[block->start + i] : CW_BLOCK_NUMBERS;
-        uint32_t off_new = c < end ? (uint32_t)((b->nums[c] & ~CW_NUM_SHORT) % CW_BLOCK_NUMBERS) : CW_BLOCK_NUMBERS;
-        if (off_old < off_new) {
-            emit(b, off_old, &b->from_old.map[cw_base_attr_id(old, block->start + i++)]);
-            continue;
+    for (; c < end; c++) {
+        uint32_t off = (uint32_t)((b->nums[c] & ~CW_NUM_SHORT) % CW_BLOCK_NUMBERS);
+        if (i < count) {
+            uint32_t next = i + below(old->offsets + start + i, count - i, off);
+            copy_old(b, start + i, next - i);
+            i = next + (next < count && old->offsets[start + next] == off);
         }
-        i += off_old == off_new;
         while (c + 1 < end && b->nums[c + 1] == b->nums[c])
             c++;
         uint32_t val = b->vals ? b->vals[c] : 0;
-        c++;
         if (!(val & CW_TOMB))
-            emit(b, off_new, &b->from_new.map[val]);
+            emit(b, off, &b->from_new.map[val]);
     }
+    copy_old(b, start + i, count - i);
 }
 
 static void index_block(struct build *b, uint64_t key, uint64_t start)
@@ -130,10 +156,7 @@ static void pass(struct build *b)
         }
         if (block)
             rank++;
-        if (block && end == c && !b->drops)
-            copy_block(b, block);
-        else
-            merge_block(b, block, c, end);
+        merge_block(b, block, c, end);
         c = end;
         if (b->pos == start)
             continue;

@@ -143,6 +143,7 @@ static int change(struct cw_list *list, const uint64_t *keys, size_t n, const st
     pthread_mutex_lock(&list->lock);
     const struct cw_view *v = cw_list_view(list);
     struct cw_overlay *o = v->active;
+    cw_overlay_expect(o, n);
     for (size_t i = 0; i < n; i++) {
         uint32_t old;
         if (!alters(v, keys[i], attr, &there))

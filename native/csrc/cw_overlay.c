@@ -41,6 +41,16 @@ size_t cw_overlay_bytes(const struct cw_overlay *o)
     return sizeof *o + (o->mask + 1) * sizeof *o->slots + cw_attrs_bytes(&o->attrs);
 }
 
+void cw_overlay_expect(struct cw_overlay *o, size_t n)
+{
+    if (o->populated || n < (o->mask + 1) / 64) /* four to a page of 256 slots: 98 % of the pages */
+        return;
+    o->populated = true;
+#ifdef MADV_POPULATE_WRITE /* Linux 5.14; without it only slower */
+    (void)madvise(o->slots, (o->mask + 1) * sizeof *o->slots, MADV_POPULATE_WRITE);
+#endif
+}
+
 void cw_overlay_put(struct cw_overlay *o, uint64_t key, uint32_t val)
 {
     uint64_t i = cw_overlay_home(o, key);

@@ -31,6 +31,7 @@ struct cw_overlay {
     struct cw_attrs attrs;
     uint32_t attrs_new;      /* attributes that no lower level has, counted by cw_list.c */
     uint64_t used, max;      /* writer's */
+    bool populated;          /* writer's: all pages are there */
 };
 
 static inline uint64_t cw_mix(uint64_t x)
@@ -75,6 +76,9 @@ static inline uint32_t cw_overlay_patterns(const struct cw_overlay *o, unsigned 
 struct cw_overlay *cw_overlay_new(uint32_t entries, uint32_t attrs_max);
 void cw_overlay_free(struct cw_overlay *o);
 size_t cw_overlay_bytes(const struct cw_overlay *o);
+/* Writer: n entries are about to be looked up and put. When they would touch most pages, all are made at once: otherwise the
+ * look-up maps each page read-only and the put has every processor forget it again, which takes longer than the change. */
+void cw_overlay_expect(struct cw_overlay *o, size_t n);
 /* Writer: set or change; the caller has seen to it that used < max when key is new. */
 void cw_overlay_put(struct cw_overlay *o, uint64_t key, uint32_t val);
 /* Writer: copy the entries with from <= key < to, in no order; tag is or-ed to the values. keys and vals have room for

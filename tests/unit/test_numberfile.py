@@ -16,7 +16,7 @@ from gateway.numbers import DialPlan, unpack_keys
 PLAN = DialPlan()
 
 
-def _read(text: bytes, plan: DialPlan = PLAN) -> tuple[list[int], list[tuple[int, object, str]]]:
+def _read(text: bytes, plan: DialPlan = PLAN) -> tuple[list[int], list[tuple[int, int | str, str]]]:
     """Numbers that came in bulk, and lines."""
     keys: list[int] = []
     lines = []
