@@ -27,7 +27,7 @@ lint: build ## ruff, mypy, cython-lint, cppcheck
 	$(BIN)/pip install -q -c requirements.lock -e '.[lint]'
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint native
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint native
 	@command -v cppcheck >/dev/null || config/install-packages cppcheck
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
 	    --error-exitcode=1 native/csrc

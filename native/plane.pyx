@@ -5,12 +5,11 @@ cimport cython
 from libc.stddef cimport size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
 
 from native.tables cimport Rcu
 from native.world cimport *
 
-from native.world import ACTIONS, CLASSES, RECORD_BYTES, Rule, Texts, callee_in, caller_in, fact_names, methods, reasons
+from native.world import ACTIONS, reasons
 
 
 cdef extern from "cw_plane.h" nogil:
@@ -86,7 +85,10 @@ cdef extern from *:
         cw_calls_free(s->calls);
         free(s);
     }
-    static int cw_shared_complete(const struct cw_shared *s) { return s != NULL && s->memo != NULL && s->calls != NULL; }
+    static int cw_shared_complete(const struct cw_shared *s)
+    {
+        return s != NULL && s->memo != NULL && s->calls != NULL;
+    }
     static void cw_shared_down(struct cw_shared *s, unsigned slot, int down)
     {
         atomic_store_explicit(&s->down[slot], down ? 1 : 0, memory_order_relaxed);
@@ -121,7 +123,7 @@ cdef extern from *:
 cdef object quantile(const cw_hist_totals *h, double q):
     """Upper bound of the bucket that holds the q-th part of all values."""
     cdef uint64_t want = <uint64_t>(q * <double>h.count + 0.5), seen = 0
-    cdef unsigned i
+    cdef int i
     if h.count == 0:
         return 0
     want = min(max(want, <uint64_t>1), h.count)
@@ -133,7 +135,7 @@ cdef object quantile(const cw_hist_totals *h, double q):
 
 
 cdef object histogram(const cw_hist_totals *h):
-    cdef unsigned i
+    cdef int i
     buckets = [(cw_hist_upper(i), h.bucket[i]) for i in range(CW_HIST_BUCKETS) if h.bucket[i]]
     return {
         "count": h.count, "sum": h.sum, "p50": quantile(h, 0.5), "p90": quantile(h, 0.9), "p99": quantile(h, 0.99),
@@ -243,9 +245,9 @@ cdef class Plane:
     cdef uint64_t ring_bytes
     cdef bint started
 
-    def __cinit__(self, Rcu rcu not None, World world not None, *, int threads=1, str spread not None="flow", uint32_t busy_poll_us=0, cpus=(),
-                  uint32_t memo_entries=262144, uint32_t call_entries=262144, uint32_t ring_records=16384,
-                  uint32_t rcvbuf_bytes=8 << 20, uint32_t sndbuf_bytes=8 << 20):
+    def __cinit__(self, Rcu rcu not None, World world not None, *, int threads=1, str spread not None="flow",
+                  uint32_t busy_poll_us=0, cpus=(), uint32_t memo_entries=262144, uint32_t call_entries=262144,
+                  uint32_t ring_records=16384, uint32_t rcvbuf_bytes=8 << 20, uint32_t sndbuf_bytes=8 << 20):
         cdef cw_plane_options options
         cdef cw_ep binds[16]
         cdef char err[256]

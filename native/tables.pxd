@@ -9,9 +9,11 @@ cdef extern from "cw_list.h":
     struct cw_list:
         pass
 
+
 @cython.final
 cdef class Rcu:
     cdef cw_rcu *ptr
+
 
 @cython.final
 cdef class NumberList:

@@ -147,7 +147,8 @@ cdef extern from "cw_engine.h":
         uint32_t len
         uint16_t listener
         cw_ep dst
-    unsigned cw_engine_handle(const cw_world *world, cw_shared *shared, cw_worker *worker, const cw_in *in_, cw_out *out) nogil
+    unsigned cw_engine_handle(const cw_world *world, cw_shared *shared, cw_worker *worker, const cw_in *arrived,
+                              cw_out *leaving) nogil
 
 
 cdef int endpoint(object ip, object port, cw_ep *ep) except -1

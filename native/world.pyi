@@ -42,9 +42,12 @@ class Texts:
 
 @final
 class World:
-    """Built aside, then frozen by Plane.publish() (changing it afterwards raises RuntimeError)."""
+    """Built aside, then frozen by Plane.publish() (changing it afterwards raises RuntimeError).
 
-    def __init__(self, rcu: Rcu, texts: Texts, *, secret: bytes, rules_seq: int) -> None: ...  # secret: 16 bytes or more
+    The secret has 16 bytes or more; gateways that share it can take over each other's calls.
+    """
+
+    def __init__(self, rcu: Rcu, texts: Texts, *, secret: bytes, rules_seq: int) -> None: ...
     @property
     def rules_seq(self) -> int: ...
     def add_listener(self, ip: str, port: int, sent_by_host: str, sent_by_port: int) -> int: ...
@@ -68,8 +71,14 @@ class World:
     def add_marker(self, text: str) -> None: ...
     def set_emergency(self, callees: Iterable[int], psap_callers: Iterable[int]) -> None: ...
     def set_policy(self, rules: Iterable[Rule]) -> None: ...
-    def decide(self, datagram: bytes, source: tuple[str, int], *, listener: int = 0, now_s: int = 0) -> dict[str, Any]: ...
-    """What the data plane would do, without memo, record and counters:
-    {"reason": str, "action": str, "rule": int|None, "shadow": int|None, "facts": int, "caller": int, "presented": int,
-     "callee": int, "caller_raw": bytes, "callee_raw": bytes, "trunk": int|None, "code": int, "hop": int|None,
-     "text": int, "latency_ns": int, "screened": bool}; screened False: the message is not subject to screening."""
+    def decide(
+        self, datagram: bytes, source: tuple[str, int], *, listener: int = 0, now_s: int = 0
+    ) -> dict[str, Any]:
+        """What the data plane would do, without memo, record and counters.
+
+        {"reason": str, "action": str, "rule": int|None, "shadow": int|None, "facts": int, "caller": int,
+        "presented": int, "callee": int, "caller_raw": bytes, "callee_raw": bytes, "trunk": int|None,
+        "code": int,
+        "hop": int|None, "text": int, "latency_ns": int, "screened": bool}; screened False: the message is not
+        subject to screening.
+        """

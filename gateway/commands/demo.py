@@ -1,4 +1,4 @@
-"""demo: the whole thing in a few seconds, on loopback, in a temporary folder, with commands that a user has."""
+"""demo: the whole thing in a few seconds, on loopback, in a temporary folder, with a user's commands."""
 
 from __future__ import annotations
 

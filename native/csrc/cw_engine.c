@@ -411,13 +411,7 @@ static unsigned handle(struct way *y)
 unsigned cw_engine_handle(const struct cw_world *world, struct cw_shared *shared, struct cw_worker *worker,
                           const struct cw_in *in, struct cw_out *out)
 {
-    struct way y;
-    y.w = world;
-    y.shared = shared;
-    y.k = worker;
-    y.in = in;
-    y.out = out;
-    y.started_ns = 0;
+    struct way y = {.w = world, .shared = shared, .k = worker, .in = in, .out = out};
     out->len = 0;
     unsigned reason = handle(&y);
     if (out->len && !cw_ep_sendable(&out->dst)) {

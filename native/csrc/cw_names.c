@@ -88,7 +88,7 @@ static inline uint8_t candidate(int first, int second, size_t len)
 static uint8_t compact(uint8_t letter)
 {
 #define X(id, name, form) \
-    if (form && letter == form) \
+    if ((form) != 0 && letter == (form)) \
         return CW_H_##id;
     CW_HEADERS(X)
 #undef X

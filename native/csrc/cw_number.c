@@ -126,7 +126,7 @@ cw_num cw_num_join(unsigned cc, const char *area, size_t area_len, const char *d
 
 size_t cw_num_text(cw_num n, char out[24])
 {
-    char rev[24];
+    char rev[24] = {0};
     size_t k = 0, len = 0;
     bool is_short = (n & CW_NUM_SHORT) != 0;
     for (cw_num v = n & ~CW_NUM_SHORT; v != 0; v /= 10)

@@ -1,4 +1,4 @@
-"""What the engine does with calls: intercept, label, divert, drop, bypass, memo. STANDARDS 1.8, 4, 5.1, 8.4."""
+"""What the engine does with calls: intercept, label, divert, drop, bypass. STANDARDS 1.8, 4, 5.1, 8.4."""
 
 import pytest
 
