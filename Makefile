@@ -33,7 +33,8 @@ lint: build ## ruff, mypy, cython-lint, cppcheck
 	    --error-exitcode=1 native/csrc
 
 bench: build test-packages ## beside Kamailio in the same run; BENCH='--quick' for a short one
-	$(BIN)/python bench/run.py $(BENCH)
+	mkdir -p bench/results
+	$(BIN)/python bench/run.py --json bench/results/latest.json $(BENCH)
 
 fuzz: build test-packages ## libFuzzer, SECONDS (600) each target
 	$(BIN)/python tests/native/fuzz/run.py all --seconds $(or $(SECONDS_EACH),600)

@@ -74,7 +74,7 @@ def measure(
 @click.option("--rounds", type=click.IntRange(1), help="Rounds a side (default 3).")
 @click.option("--seconds", type=click.FloatRange(0.2), help="Of a round (default 3).")
 @click.option(
-    "--window", type=click.IntRange(1, 4096), default=64, show_default=True, help="Calls outstanding."
+    "--window", type=click.IntRange(1, 4096), default=256, show_default=True, help="Calls outstanding."
 )
 @click.option(
     "--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the result here."

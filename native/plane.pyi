@@ -57,7 +57,8 @@ class Plane:
 
         {"reasons": {name: n}, "actions": {name: n}, "rules": [n...], "shadows": [n...], "received", "sent",
         "received_bytes", "sent_bytes", "batches", "calls_new", "calls_answered", "calls_ended",
-        "calls_failed", "calls_untracked", "calls_ringing", "calls_up", "labels_trimmed", "imitations", "records_dropped",
+        "calls_failed", "calls_untracked", "calls_ringing", "calls_up", "labels_trimmed",
+        "imitations", "records_dropped",
         "memory_bytes": {"memo", "calls", "rings"},
         "decision_ns" | "transit_ns" | "answer_ms" | "duration_ms":
         {"count", "sum", "p50", "p90", "p99", "p99_9", "max", "buckets": [(upper, n)...], the non-empty ones}}
