@@ -234,6 +234,7 @@ cdef class Engine:
 
 
 @cython.final
+@cython.no_gc  # the collector would clear world and lists under the running threads, before __dealloc__ stops them
 cdef class Plane:
     """The running data plane: native threads that never take the GIL."""
 

@@ -8,6 +8,7 @@ import time
 from hashlib import blake2b
 from ipaddress import ip_address, ip_network
 from typing import NamedTuple
+from unicodedata import normalize
 
 cimport cython
 from libc.stdlib cimport calloc, free
@@ -217,7 +218,7 @@ cdef class World:
         endpoint(ip, port, &slot.bind)
         if not 0 < sent_by_port <= 65535:
             raise ValueError(f"port {sent_by_port} is outside 1..65535")
-        host = f"[{sent_by_host}]" if ":" in sent_by_host else sent_by_host.lower()
+        host = (f"[{sent_by_host}]" if ":" in sent_by_host else sent_by_host).lower()
         sent_by = f"{host}:{sent_by_port}".encode()
         if len(sent_by) >= CW_NAME_MAX:
             raise ValueError(f"{sent_by_host!r} is too long for a Via")
@@ -236,7 +237,8 @@ cdef class World:
     def add_marker(self, str text not None):
         self.open()
         room("markers", self.ptr.n_markers, CW_MARKERS_MAX)
-        name_into(&self.ptr.markers[self.ptr.n_markers], text)
+        # as csrc/cw_label.c folds the names that it compares: without width, case and spaces
+        name_into(&self.ptr.markers[self.ptr.n_markers], "".join(normalize("NFKC", text).casefold().split()))
         self.ptr.n_markers += 1
 
     def add_hop(self, targets):

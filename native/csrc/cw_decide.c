@@ -1,5 +1,7 @@
 #include "cw_decide.h"
 
+#include "cw_siphash.h"
+
 static const struct cw_trunk STRANGER = {.plan = {.country_code = 86}, .hop = CW_NO_HOP};
 
 static bool about_caller(uint8_t kind) { return kind == CW_LK_DENY || kind == CW_LK_WATCH; }
@@ -24,8 +26,9 @@ static void look_up(const struct cw_world *w, const struct cw_parties *p, uint32
         if (p->caller.num && cw_list_find(w->lists[i], p->caller.num, now_s, &hit)) {
             cw_fact_set(f, CW_F_CALLER_IN(i));
             texts[i] = hit.attr.text;
-        } else if (presented && about_caller(w->list_kinds[i]) && cw_list_find(w->lists[i], presented, now_s, NULL)) {
+        } else if (presented && about_caller(w->list_kinds[i]) && cw_list_find(w->lists[i], presented, now_s, &hit)) {
             cw_fact_set(f, CW_F_CALLER_IN(i));
+            texts[i] = hit.attr.text;
         }
         if (p->callee.num && cw_list_find(w->lists[i], p->callee.num, now_s, NULL))
             cw_fact_set(f, CW_F_CALLEE_IN(i));
@@ -55,6 +58,17 @@ static void message_facts(const struct cw_msg *m, const struct cw_trunk *trunk, 
         cw_fact_set(f, CW_F_CALL_SIGNED);
 }
 
+/* What a verdict was made of, apart from the rules. The transaction key is all the sender's own words: whoever repeats it with
+ * another caller, callee or method, or without what made a call an emergency, is not answered from the memo. */
+static uint32_t call_hash(const struct cw_world *w, const struct cw_decision *d)
+{
+    const uint64_t made_of[] = {d->parties.caller.num, d->parties.presented.num, d->parties.callee.num,
+                                d->facts.w[0], d->facts.w[1], d->verdict.reason == CW_R_EMERGENCY};
+    uint64_t h[2];
+    cw_siphash(w->key, made_of, sizeof made_of, h);
+    return (uint32_t)h[0];
+}
+
 void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct cw_worker *k, const struct cw_in *in,
                const struct cw_trunk *trunk, uint64_t memo_key, struct cw_decision *d)
 {
@@ -67,7 +81,6 @@ void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct 
     v->rule = CW_NO_RULE;
     v->reason = CW_R_PASS;
     v->hop = CW_NO_HOP;
-    v->rules_seq = (uint32_t)w->rules_seq;
     d->shadow = CW_NO_RULE;
     d->repeated = false;
     d->screened = true;
@@ -75,10 +88,14 @@ void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct 
     message_facts(&k->msg, trunk, &d->parties, &d->facts);
     if (cw_is_emergency(&k->msg, &d->parties, &w->emergency)) {
         v->reason = CW_R_EMERGENCY;
+        v->call = call_hash(w, d);
         d->screened = false;
         return;
     }
-    if (shared != NULL && cw_memo_get(shared->memo, memo_key, in->now_ms, v)) {
+    v->call = call_hash(w, d);
+    struct cw_verdict before;
+    if (shared != NULL && cw_memo_get(shared->memo, memo_key, in->now_ms, &before) && before.call == v->call) {
+        *v = before;
         d->repeated = true;
         return;
     }

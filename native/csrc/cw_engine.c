@@ -156,6 +156,12 @@ static bool wants_record_route(const struct way *y, bool in_dialog)
 
 static bool strict_next(const struct cw_route *r) { return r->next.all.len && !r->next.lr; }
 
+/* In a dialog the other side speaks, too: a configured next hop is believed. */
+static bool comes_untrusted(const struct way *y)
+{
+    return y->trunk != NULL ? !y->trunk->trusted : !cw_world_is_peer(y->w, &y->in->src);
+}
+
 /* All edits of a request that goes on, in one list, applied once. 0 or the reason of a refusal. */
 static unsigned edit_and_send(struct way *y, bool in_dialog, const struct cw_decision *d)
 {
@@ -177,7 +183,9 @@ static unsigned edit_and_send(struct way *y, bool in_dialog, const struct cw_dec
         cw_record_route_push(y->w, k, y->out->listener, y->call_key);
     if (strict_next(&y->route))
         cw_route_strict_next(k, &y->route);
-    if (d != NULL && d->verdict.reason != CW_R_EMERGENCY) { /* emergency calls pass untouched (STANDARDS 8.4) */
+    if (d == NULL && comes_untrusted(y)) { /* RFC 3325 5: whatever the request; an UPDATE changes what the callee sees, too */
+        cw_label_distrust(y->w, k, false);
+    } else if (d != NULL && d->verdict.reason != CW_R_EMERGENCY) { /* emergency calls pass untouched (STANDARDS 8.4) */
         static const struct cw_trunk stranger = {.label = CW_LABEL_PAI | CW_LABEL_CALL_INFO};
         const struct cw_trunk *trunk = y->trunk ? y->trunk : &stranger;
         const struct cw_text *text = cw_texts_get(y->w->texts, d->verdict.text);
@@ -292,7 +300,9 @@ static unsigned screen(struct way *y)
     if (!repeated && !refused) {
         struct cw_verdict mine = *v;
         cw_memo_put(y->shared->memo, y->memo_key, y->in->now_ms, v);
-        if (memcmp(&mine, v, sizeof mine) != 0 && v->reason != CW_R_EMERGENCY) { /* its twin on another thread was first */
+        if (v->call != mine.call)
+            *v = mine; /* another call under the same key was first: the memo stays its own */
+        else if (memcmp(&mine, v, sizeof mine) != 0 && v->reason != CW_R_EMERGENCY) { /* its twin on another thread was first */
             goes_on = v->action != CW_A_INTERCEPT && v->action != CW_A_DROP;
             repeated = true;
             if (goes_on) {
@@ -352,11 +362,13 @@ static unsigned request(struct way *y)
 {
     struct cw_msg *m = &y->k->msg;
     bool cancel_or_ack = m->method == CW_M_CANCEL || m->method == CW_M_ACK;
-    if (cw_route_read(y->w, y->k, &y->route) < 0)
-        return answer(y, CW_R_BAD_ROUTE);
+    bool in_dialog = m->to.tag.len != 0, bad_route = cw_route_read(y->w, y->k, &y->route) < 0;
+    y->route.proven &= in_dialog && !bad_route; /* the token is for the rest of its dialog, not for a new one */
     if (y->trunk == NULL && !y->route.proven && !cw_world_is_peer(y->w, &y->in->src))
         return CW_R_DROP_SOURCE;
-    if (m->method == CW_M_OPTIONS && m->uri.user.len == 0 && y->route.next.all.len == 0 && names_us(y, &m->uri)) {
+    if (bad_route)
+        return answer(y, CW_R_BAD_ROUTE);
+    if (m->method == CW_M_OPTIONS && !in_dialog && m->uri.user.len == 0 && y->route.next.all.len == 0 && names_us(y, &m->uri)) {
         bool draining = y->shared && atomic_load_explicit(&y->shared->draining, memory_order_relaxed);
         return answer(y, draining ? CW_R_DRAINING : CW_R_OPTIONS_ANSWERED);
     }
@@ -373,8 +385,8 @@ static unsigned request(struct way *y)
     }
     if (m->method == CW_M_ACK && cw_tag_is(y->w->key, &y->txn, cw_at(m, m->to.tag), m->to.tag.len))
         return CW_R_ACK_ABSORBED;
-    bool in_dialog = m->to.tag.len != 0;
-    if (!in_dialog && (m->method == CW_M_INVITE || m->method == CW_M_MESSAGE))
+    /* A To tag is the sender's word. Telephones show a MESSAGE whatever tag it has: only our token proves its dialog. */
+    if (m->method == CW_M_MESSAGE ? !y->route.proven : m->method == CW_M_INVITE && !in_dialog)
         return screen(y);
     return pass_on(y, in_dialog);
 }

@@ -4,7 +4,7 @@
 
 #include "cw_edit.h"
 
-/* Take off: P-Asserted-Identity and Remote-Party-ID (RFC 3325 5: MUST), Call-Info, verstat, and a From display-name that
+/* Take off: P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID (RFC 3325 5, 6: MUST), Call-Info, verstat, and a From display-name that
  * holds one of the world's markers. Counts imitations. `relabelled`: From gets a new display-name anyway. */
 void cw_label_distrust(const struct cw_world *w, struct cw_worker *k, bool relabelled);
 /* Put the label on. Display-name: into every P-Asserted-Identity value when the trunk says "pai" and the trunk is trusted

@@ -19,7 +19,7 @@ struct cw_verdict {
     uint16_t target;         /* index within the hop */
     uint32_t text;           /* label: text id, 0 none */
     uint32_t head;           /* intercept: id of the response head in the text table */
-    uint32_t rules_seq;      /* low 32 bits of the rule set's seq */
+    uint32_t call;           /* keyed hash of who calls whom and how: a sender can give two calls one transaction key */
 };
 _Static_assert(sizeof(struct cw_verdict) == 24, "three words in the memo");
 

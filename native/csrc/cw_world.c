@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "cw_ip.h"
+
 static bool in_network(const uint8_t ip[16], const uint8_t net[16], unsigned bits)
 {
     unsigned bytes = bits >> 3;
@@ -35,6 +37,8 @@ static bool host_is(const uint8_t *host, size_t len, const char *name, size_t na
 
 bool cw_world_is_us(const struct cw_world *w, const uint8_t *host, size_t len, uint16_t port)
 {
+    uint8_t ip[16];
+    int is_ip = -1; /* not asked yet */
     if (port == 0)
         port = 5060; /* RFC 3261 18.1.1 */
     for (unsigned i = 0; i < w->n_listeners; i++) {
@@ -46,6 +50,11 @@ bool cw_world_is_us(const struct cw_world *w, const uint8_t *host, size_t len, u
         const char *own = l->sent_by;
         if (own[0] == '[')
             own++, host_len -= 2;
+        if (l->bind.port == port && is_ip != 0) { /* the address behind the one that we advertise, however it is written */
+            is_ip = is_ip < 0 ? cw_ip_parse(host, len, ip) : is_ip;
+            if (is_ip && memcmp(ip, l->bind.ip, 16) == 0)
+                return true;
+        }
         if (l->advertised.port != port)
             continue;
         if (host_is(host, len, own, host_len))

@@ -77,7 +77,7 @@ TEST(hist_quantile_is_the_upper_bound_of_the_bucket_that_holds_the_rank)
 static struct cw_verdict verdict(uint32_t n)
 {
     return (struct cw_verdict){
-        .action = (uint8_t)n, .reason = (uint16_t)n, .rule = (uint16_t)n, .text = n, .head = ~n, .rules_seq = n * 3};
+        .action = (uint8_t)n, .reason = (uint16_t)n, .rule = (uint16_t)n, .text = n, .head = ~n, .call = n * 3};
 }
 
 static bool is_whole(const struct cw_verdict *v)
