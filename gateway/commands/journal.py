@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("pass", "label", "intercept", "divert", "drop")
 POLL_S = 0.2
-_PERIOD = re.compile(r"(\d{1,6})\s*([smhdw])")
+_PERIOD = re.compile(r"([0-9]{1,6})\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MASKED = ("caller", "presented", "callee", "caller_raw", "callee_raw")
 

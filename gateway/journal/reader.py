@@ -156,10 +156,39 @@ class Found(NamedTuple):
     end: tuple[int, int] = (0, 0)  # newest segment and how far it was read: where follow() goes on
 
 
+Test = Callable[[tuple[Any, ...]], bool]
+
+
+def _quick(wanted: Filter, names: Names) -> Test:
+    """What must hold of the indexes of a record, so that few records are put into words."""
+    pairs = []
+    for text, field, known in (
+        (wanted.action, _ACTION, names.actions),
+        (wanted.rule, _RULE, names.rules),
+        (wanted.shadow, _SHADOW, names.rules),
+        (wanted.reason, _REASON, names.reasons),
+        (wanted.trunk, _TRUNK, names.trunks),
+    ):
+        if text in known:
+            pairs.append((field, known.index(text)))
+        elif text and not text.startswith("#"):
+            return lambda fields: False
+    bit = 1 << names.facts.index(wanted.fact) if wanted.fact in names.facts and wanted.fact else 0
+
+    def test(fields: tuple[Any, ...]) -> bool:
+        return all(fields[field] == index for field, index in pairs) and (
+            not bit or bool(int.from_bytes(fields[_FACTS], "little") & bit)
+        )
+
+    return test
+
+
 def matches(block: Block, data: bytes, wanted: Filter) -> list[Record]:
+    tests = {seq: _quick(wanted, names) for seq, names in block.names.items()}
     found = []
     for fields in RECORD.iter_unpack(data):
-        if wanted.fixed(fields):
+        test = tests.get(fields[_SEQ])
+        if wanted.fixed(fields) and (test is None or test(fields)):
             record = decode(fields, block.names.get(fields[_SEQ]))
             if wanted.words(record):
                 found.append(record)
