@@ -95,7 +95,8 @@ spaced = st.from_regex(r"\+?[0-9]{1,5}([ ().\-/\t]{0,2}[0-9]{1,5}){1,4}\)?", ful
 ranged = st.from_regex(r"\+?[0-9]{1,12} ?(-|\.\.|\u2013) ?\+?[0-9]{1,12}", fullmatch=True)
 wild = st.from_regex(r"\+?[0-9]{3,9}(\*|\?{1,4}|#{1,4})", fullmatch=True)
 junk = st.text(st.sampled_from(" \t+-.()/#*?%;,0189ax\u00a0\u0661\uff11\x0b\x1c\x00\ufeff"), max_size=14)
-entry = st.one_of(mobile, number, code, spaced, ranged, wild, junk)
+nearly = st.from_regex(r"\+861[0-9]{9,11}", fullmatch=True)
+entry = st.one_of(mobile, nearly, number, code, spaced, ranged, wild, junk)
 space = st.sampled_from(("", "", "", " ", "\t", " \t ", "\u00a0"))
 comment = st.sampled_from(("", "", "", " # c", "\t#c", "#c", " #", "  # a # b"))
 ending = st.sampled_from(("\n", "\n", "\r\n", "\r"))
@@ -114,6 +115,7 @@ csv_line = st.tuples(row | row | row | odd_row, ending).map("".join)
     ["+8613800000001\n", "1-2\n", "13800000000-13800009999\n", "0755-88888888\n", "95500-95599\n"], PLANS[0]
 )
 @example(["(138)\n", "1..2\n", "1.2\n", "+\n", "-\n", "1" * 65 + "\n", " " * 70 + "110\n"], PLANS[0])
+@example(["+8612800000001\n", "+8610000000000\n", "+86138000000011\n", "+861380000000x\n"], PLANS[0])
 @settings(deadline=None, max_examples=400)
 def test_plain_text_is_read_as_line_by_line(lines: list[str], plan: DialPlan) -> None:
     data = ("110\n" + "".join(lines)).encode()  # the first line decides that this is no CSV
