@@ -73,16 +73,33 @@ static unsigned choose(const struct way *y, const struct cw_hop *hop)
     return first;
 }
 
+/* Never 0. */
+static uint8_t mark_of(const struct cw_ep *ep)
+{
+    uint64_t half[2];
+    memcpy(half, ep->ip, sizeof half);
+    uint64_t x = (half[0] * UINT64_C(0x9e3779b97f4a7c15) + half[1] + ep->port) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint8_t)(x >> 56) ? (uint8_t)(x >> 56) : 1;
+}
+
+/* The choice that the memo kept still names the address that it named then. */
+static bool stands(const struct way *y, const struct cw_verdict *v)
+{
+    return v->keep_target && v->hop < y->w->n_hops && v->target < y->w->hops[v->hop].n_targets &&
+           mark_of(&y->w->hops[v->hop].targets[v->target]) == v->keep_target;
+}
+
 static bool to_hop(struct way *y, struct cw_verdict *v, unsigned hop_index)
 {
     if (hop_index >= y->w->n_hops || y->w->hops[hop_index].n_targets == 0)
         return false;
     const struct cw_hop *hop = &y->w->hops[hop_index];
-    if (v->hop != hop_index || v->target >= hop->n_targets || v->keep_target == 0) {
+    if (v->hop != hop_index || !stands(y, v)) {
         v->target = (uint16_t)choose(y, hop);
         v->hop = (uint16_t)hop_index;
     }
     y->out->dst = hop->targets[v->target];
+    v->keep_target = mark_of(&y->out->dst);
     return true;
 }
 
@@ -121,7 +138,7 @@ static unsigned route(struct way *y, struct cw_verdict *v, bool in_dialog)
         y->out->dst = ep;
         return 0;
     }
-    return to_hop(y, v, v->hop != CW_NO_HOP ? v->hop : own_hop) ? 0 : CW_R_NO_ROUTE;
+    return to_hop(y, v, stands(y, v) ? v->hop : own_hop) ? 0 : CW_R_NO_ROUTE;
 }
 
 /* ---- edit ---- */
@@ -292,9 +309,7 @@ static unsigned screen(struct way *y)
     }
     bool goes_on = v->action != CW_A_INTERCEPT && v->action != CW_A_DROP;
     if (goes_on) {
-        v->keep_target = d.repeated; /* the memo's target holds; else a fresh choice */
-        refused = route(y, v, false);
-        v->keep_target = 0;
+        refused = route(y, v, false); /* the memo's target holds; else a fresh choice */
     }
     bool repeated = d.repeated;
     if (!repeated && !refused) {
@@ -306,9 +321,7 @@ static unsigned screen(struct way *y)
             goes_on = v->action != CW_A_INTERCEPT && v->action != CW_A_DROP;
             repeated = true;
             if (goes_on) {
-                v->keep_target = 1;
                 refused = route(y, v, false);
-                v->keep_target = 0;
             }
         }
     }
@@ -345,7 +358,6 @@ static unsigned pass_on(struct way *y, bool in_dialog)
             return answer(y, CW_R_CANCEL_ANSWERED);
         if (v.action == CW_A_DROP)
             return CW_R_DROP_RULE;
-        v.keep_target = 1;
     }
     unsigned refused = route(y, &v, in_dialog);
     if (refused)

@@ -11,7 +11,8 @@
 
 struct cw_verdict {
     uint8_t action;          /* enum cw_action */
-    uint8_t keep_target;     /* 1: hop and target are a choice made before; 0 in the memo */
+    uint8_t keep_target;     /* 0: none chosen; else hop and target are a choice made before, and this a hash of the address:
+                                after a change of the configuration the indexes may name another one */
     uint16_t reason;         /* enum cw_reason */
     uint16_t rule;           /* index in the policy it was made with, CW_NO_RULE */
     uint16_t code;           /* SIP status of an interception */

@@ -209,3 +209,24 @@ def test_the_collector_cannot_free_a_world_under_running_threads() -> None:
     assert not gc.is_tracked(plane), (
         "in a cycle of garbage the collector would clear its world before its threads end"
     )
+
+
+# ---- hops that change while calls are being set up ----
+
+
+def two_hops(rcu: Rcu, texts: Texts, order: tuple[str, ...]) -> World:
+    made = World(rcu, texts, secret=b"s" * 32, rules_seq=1)
+    made.add_listener("192.0.2.10", 5060, "192.0.2.10", 5060)
+    hops = {last: made.add_hop([(f"192.0.2.{last}", 5060, int(last))]) for last in order}
+    trunk = made.add_trunk(trunk_class="domestic", trusted=True, country_code=86, hop=hops["20"])
+    made.add_source(trunk, "198.51.100.0/24")
+    return made
+
+
+def test_rfc3261_16_11_cancel_and_ack_follow_their_invite_when_hops_change_places() -> None:
+    rcu, texts = Rcu(), Texts(1024, 1 << 16)
+    engine = Engine(two_hops(rcu, texts, ("20", "30")))
+    assert engine.handle(invite(), CALLER)[2] == CALLEE
+    engine.publish(two_hops(rcu, texts, ("30", "20")))
+    for again in (invite(), request("CANCEL"), request("ACK", to_tag="x")):
+        assert engine.handle(again, CALLER)[2] == CALLEE
