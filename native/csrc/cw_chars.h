@@ -214,9 +214,23 @@ static inline int64_t cw_digits_at(const uint8_t *p, const uint8_t *end, uint32_
     return p == start ? -1 : (int64_t)n;
 }
 
-/* Visible ASCII only, 0x21 to 0x7e. */
-static inline bool cw_visible(const uint8_t *p, const uint8_t *end)
+/* Visible ASCII only, 0x21 to 0x7e; `buf` as in cw_skip_run(). */
+static inline bool cw_visible(const uint8_t *buf, const uint8_t *p, const uint8_t *end)
 {
+#if CW_SSE2
+    while (end - p >= 16 || (p < end && end - buf >= 16)) {
+        ptrdiff_t left = end - p;
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(left >= 16 ? p : end - 16));
+        unsigned good = (unsigned)_mm_movemask_epi8(cw_between16(x, 0x21, 0x7e - 0x21));
+        if (cw_unlikely((good ^ 0xffff) >> (left >= 16 ? 0 : 16 - left)))
+            return false;
+        if (left <= 16)
+            return true;
+        p += 16;
+    }
+#else
+    (void)buf;
+#endif
     for (; end - p >= 8; p += 8) {
         uint64_t x = cw_load8(p), del = x ^ CW_EACH * 0x7f;
         if (cw_unlikely((((x - CW_EACH * 0x21) | x | ((del - CW_EACH) & ~del)) & CW_EACH * 0x80) != 0))

@@ -1,4 +1,4 @@
-/* Line ends, 64 octets at a time: a bit for every LF, every colon, and every CR that no LF follows. For cw_scan.c only.
+/* Line ends, 64 octets at a time: a bit for every LF, and every CR that no LF follows. For cw_scan.c only.
  *
  * Without SSE2 the same bits come from 64-bit words. Reads nothing outside buf[0..len).
  */
@@ -14,10 +14,8 @@ struct cw_lines {
     uint32_t len;
     uint32_t base;   /* offset of the block that the bits describe */
     uint64_t lf;     /* line feeds of the block that are not taken yet */
-    uint64_t colon;
     uint64_t bare;   /* bare CRs of the block that are not taken yet */
-    bool cr_last;    /* the block before ended in CR */
-    bool carried;    /* the line at hand has a bare CR in an earlier block */
+    uint64_t carried; /* not 0: the line at hand has a bare CR in an earlier block */
 };
 
 /* Bit i: p[i] == c, for 64 octets. */
@@ -53,10 +51,10 @@ static inline void cw_lines_load(struct cw_lines *it)
     }
     uint64_t cr = cw_match64(p, '\r');
     it->lf = cw_match64(p, '\n');
-    it->colon = cw_match64(p, ':');
-    it->carried |= it->bare != 0 || (it->cr_last && !(it->lf & 1));
-    it->bare = cr & ~(it->lf >> 1) & ~((uint64_t)1 << 63);
-    it->cr_last = cr >> 63;
+    it->carried |= it->bare;
+    it->bare = cr & ~(it->lf >> 1);
+    if (it->bare >> 63 && it->len - it->base > CW_BLOCK && it->buf[it->base + CW_BLOCK] == '\n')
+        it->bare ^= (uint64_t)1 << 63;
 }
 
 static inline void cw_lines_init(struct cw_lines *it, const uint8_t *buf, size_t len)
@@ -76,22 +74,14 @@ static inline uint32_t cw_lines_next(struct cw_lines *it, bool *bare_cr)
         cw_lines_load(it);
     }
     uint32_t at = it->base + (uint32_t)__builtin_ctzll(it->lf);
-    if (cw_unlikely(it->carried || it->bare)) {
+    if (cw_unlikely((it->carried | it->bare) != 0)) {
         uint64_t through = it->lf ^ (it->lf - 1); /* up to the lowest line feed */
-        *bare_cr |= it->carried || (it->bare & through) != 0;
-        it->carried = false;
+        *bare_cr |= (it->carried | (it->bare & through)) != 0;
+        it->carried = 0;
         it->bare &= ~through;
     }
     it->lf &= it->lf - 1;
     return at;
-}
-
-/* Offset of the first colon from `from` on, when the block at hand holds one; 0 otherwise. */
-static inline uint32_t cw_lines_colon(const struct cw_lines *it, uint32_t from)
-{
-    uint32_t bit = from - it->base;
-    uint64_t colons = bit < CW_BLOCK ? it->colon >> bit : 0;
-    return colons ? from + (uint32_t)__builtin_ctzll(colons) : 0;
 }
 
 #endif

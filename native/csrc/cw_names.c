@@ -95,6 +95,26 @@ static uint8_t compact(uint8_t letter)
     return CW_H_OTHER;
 }
 
+/* cw_same() for 2 to 23 octets. The spaces of `lower` have room, so that two words are enough for most. */
+static inline bool same_name(const uint8_t *name, const char *lower, size_t len)
+{
+    if (len < 4) {
+        uint16_t head, want;
+        memcpy(&head, name, 2);
+        memcpy(&want, lower, 2);
+        return (head | (want & 0x4040) >> 1) == want && (name[len - 1] | 0x20) == lower[len - 1];
+    }
+    if (len <= 8) {
+        uint32_t head, tail, want, want_tail;
+        memcpy(&head, name, 4);
+        memcpy(&want, lower, 4);
+        memcpy(&tail, name + len - 4, 4);
+        memcpy(&want_tail, lower + len - 4, 4);
+        return (((head | (want & 0x40404040u) >> 1) ^ want) | ((tail | (want_tail & 0x40404040u) >> 1) ^ want_tail)) == 0;
+    }
+    return cw_same(name, lower, len);
+}
+
 uint8_t cw_header_id(const uint8_t *name, size_t len)
 {
     if (len < 2)
@@ -103,7 +123,7 @@ uint8_t cw_header_id(const uint8_t *name, size_t len)
     const struct name *want = &headers[id];
     if (want->len != len)
         return CW_H_OTHER;
-    return cw_same(name, want->text, len) ? id : (uint8_t)CW_H_OTHER;
+    return same_name(name, want->text, len) ? id : (uint8_t)CW_H_OTHER;
 }
 
 #define IS(id) (memcmp(name, #id, len) == 0 ? (uint8_t)CW_M_##id : (uint8_t)CW_M_OTHER)

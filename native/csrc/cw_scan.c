@@ -67,28 +67,40 @@ static int request_line(struct cw_msg *m, const uint8_t *p, const uint8_t *end)
     return fault;
 }
 
-/* The header line [start, end), folds included, into hdr; false when it has no name or no colon. `colon` is the first one
- * behind `start`, 0 when the caller does not know it. */
-static inline bool header_line(const uint8_t *buf, uint32_t start, uint32_t end, uint32_t colon, struct cw_hdr *hdr)
+/* Offset of the first colon of the line [start, end); end or more when there is none. `len` is the datagram's. */
+static inline uint32_t colon_of(const uint8_t *buf, uint32_t start, uint32_t end, uint32_t len)
 {
-    if (cw_unlikely(!colon)) {
-        const uint8_t *p = memchr(buf + start, ':', end - start);
-        if (!p)
-            return false;
-        colon = (uint32_t)(p - buf);
+#if CW_SSE2
+    if (cw_likely(len - start >= 16)) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(buf + start));
+        unsigned hit = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(x, _mm_set1_epi8(':')));
+        if (cw_likely(hit != 0))
+            return start + (uint32_t)__builtin_ctz(hit);
     }
+#else
+    (void)len;
+#endif
+    const uint8_t *p = memchr(buf + start, ':', end - start);
+    return p ? (uint32_t)(p - buf) : end;
+}
+
+/* The header line [start, end), folds included, into hdr; false when it has no name or no colon. */
+static inline bool header_line(const uint8_t *buf, uint32_t start, uint32_t end, uint32_t len, struct cw_hdr *hdr)
+{
+    const uint32_t colon = colon_of(buf, start, end, len);
     if (cw_unlikely(colon >= end))
         return false;
     uint32_t name_len = colon - start;
-    while (name_len && cw_unlikely(buf[start + name_len - 1] == ' ' || buf[start + name_len - 1] == '\t'))
-        name_len--; /* RFC 3261 7.3.1: white space before the colon */
+    if (cw_unlikely(buf[colon - 1] <= ' ')) /* RFC 3261 7.3.1: white space before the colon */
+        while (name_len && (buf[start + name_len - 1] == ' ' || buf[start + name_len - 1] == '\t'))
+            name_len--;
     uint8_t id = cw_header_id(buf + start, name_len);
-    if (id == CW_H_OTHER && (!name_len || !cw_visible(buf + start, buf + start + name_len)))
+    if (id == CW_H_OTHER && (!name_len || !cw_visible(buf, buf + start, buf + start + name_len)))
         return false;
     uint32_t value = colon + 1;
-    if (cw_likely(end - value >= 2 && buf[value] == ' '))
+    if (cw_likely(end - colon > 2 && buf[value] == ' ' && buf[value + 1] > ' ' && buf[end - 1] > ' ')) {
         value++;
-    if (cw_unlikely(value == end || buf[value] <= ' ' || buf[end - 1] <= ' ')) {
+    } else {
         while (value < end && cw_is(buf[value], CW_CH_WS))
             value++;
         while (end > value && cw_is(buf[end - 1], CW_CH_WS))
@@ -111,13 +123,14 @@ static int header_lines(struct cw_msg *m, struct cw_lines *lines, uint32_t pos)
     uint32_t n = 0;
     int fault = 0;
     for (;;) {
-        const uint32_t start = pos, colon = cw_lines_colon(lines, start);
+        const uint32_t start = pos;
         bool folded = false, bare_cr = false;
         uint32_t lf = cw_lines_next(lines, &bare_cr);
-        while (lf && lf + 1 < len && lf > start + 1 && cw_unlikely(buf[lf + 1] == ' ' || buf[lf + 1] == '\t')) {
-            folded = true;
-            lf = cw_lines_next(lines, &bare_cr);
-        }
+        if (cw_unlikely(lf + 1 < len && buf[lf + 1] <= ' ')) /* a fold, or the empty line */
+            while (lf && lf + 1 < len && lf > start + 1 && (buf[lf + 1] == ' ' || buf[lf + 1] == '\t')) {
+                folded = true;
+                lf = cw_lines_next(lines, &bare_cr);
+            }
         if (cw_unlikely(!lf)) {
             fault = -CW_R_BAD_HEADER; /* no empty line */
             break;
@@ -136,7 +149,7 @@ static int header_lines(struct cw_msg *m, struct cw_lines *lines, uint32_t pos)
         }
         struct cw_hdr *hdr = &m->hdrs[n];
         m->headers_end = (uint16_t)pos;
-        if (cw_unlikely(bare_cr || !header_line(buf, start, end, colon, hdr))) {
+        if (cw_unlikely(bare_cr || !header_line(buf, start, end, len, hdr))) {
             fault = -CW_R_BAD_HEADER;
             continue;
         }
