@@ -31,10 +31,26 @@ static int hex(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool all_digits(uint64_t x)
+{
+    return (((x & CW_EACH * 0xf0) ^ CW_EACH * '0') | (((x + CW_EACH * 6) & CW_EACH * 0xf0) ^ CW_EACH * '0')) == 0;
+}
+
 size_t cw_digits_read(const uint8_t *text, size_t len, bool user_part, struct cw_digits *out)
 {
     size_t n = 0, i = 0;
     out->plus = out->dial = out->other = out->over = false;
+    const size_t plus = len > 0 && text[0] == '+';
+    if (cw_likely(len - plus >= 8 && len - plus <= 16)) { /* nothing but digits: most numbers */
+        uint64_t head = cw_load8(text + plus), tail = cw_load8(text + len - 8);
+        if (cw_likely(all_digits(head) && all_digits(tail))) {
+            memcpy(out->d, text + plus, 8);
+            memcpy(out->d + len - plus - 8, text + len - 8, 8);
+            out->plus = plus != 0;
+            out->n = (uint8_t)(len - plus);
+            return len;
+        }
+    }
     for (; i < len; i++) {
         uint8_t c = text[i];
         if (cw_likely(cw_isdigit(c) && n < CW_DIGITS_CAP)) {
