@@ -28,12 +28,12 @@ PLANS = (
 )
 NOW_S = 1_700_000_000.0
 
-# an entry, the category of its line; "" and a line number: bad
-Read = tuple[Counter[tuple[int | str, str]], list[int]]
+# an entry, category and score of its line; "" and a line number: bad
+Read = tuple[Counter[tuple[int | str, str, int]], list[int]]
 
 
 def plain_way(data: bytes, plan: DialPlan) -> Read:
-    good: Counter[tuple[int | str, str]] = Counter()
+    good: Counter[tuple[int | str, str, int]] = Counter()
     bad: list[int] = []
     columns: list[str] | None = None
     for n, raw in enumerate(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", "replace", newline=""), 1):
@@ -45,7 +45,7 @@ def plain_way(data: bytes, plan: DialPlan) -> Read:
             columns = header if "number" in header else [""]
             if columns[0]:
                 continue
-        category = ""
+        category, score = "", ""
         if columns[0]:
             cells = next(csv.reader([raw.rstrip("\r\n")]))
             if len(cells) > len(columns):
@@ -67,22 +67,23 @@ def plain_way(data: bytes, plan: DialPlan) -> Read:
         try:
             if len(line) > 64:
                 raise NumberFault
-            good[parse_entry(line.replace("#", "?"), plan), category] += 1
+            good[parse_entry(line.replace("#", "?"), plan), category, int(score or 0)] += 1
         except NumberFault:
             bad.append(n)
     return good, bad
 
 
 def bulk_way(data: bytes, plan: DialPlan) -> Read:
-    good: Counter[tuple[int | str, str]] = Counter()
+    good: Counter[tuple[int | str, str, int]] = Counter()
     bad: list[int] = []
     for found in read(io.BytesIO(data), plan, Attributes(), NOW_S):
         if isinstance(found, Numbers):
-            good.update((key, found.attributes.category) for key in array("Q", found.keys))
+            known = found.attributes
+            good.update((key, known.category, known.score) for key in array("Q", found.keys))
         elif found.fault:
             bad.append(found.number)
         else:
-            good[found.entry, found.attributes.category] += 1
+            good[found.entry, found.attributes.category, found.attributes.score] += 1
     return good, bad
 
 
