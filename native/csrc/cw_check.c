@@ -30,6 +30,12 @@ static int parse_via(const struct cw_msg *m, const struct cw_hdr *h, struct cw_s
     return fault;
 }
 
+/* The usual line: it parses as one value, so no comma parts it. */
+static int whole_via(const struct cw_msg *m, const struct cw_hdr *h, struct cw_via *via)
+{
+    return parse_via(m, h, h->value, true, via);
+}
+
 /* Topmost and second value, on one line or two. A fault of the second counts in responses only: there it is the way. */
 static int check_vias(struct cw_msg *m)
 {
@@ -41,8 +47,16 @@ static int check_vias(struct cw_msg *m)
     memset(&m->via2, 0, sizeof m->via2);
     if (!h)
         return 0;
-    int fault = via_value(m, h, &pos, &value, &alone) ? parse_via(m, h, value, alone, &m->via) : -CW_R_BAD_VIA;
-    if (fault && !m->via.value.len)
+    int fault = whole_via(m, h, &m->via);
+    if (cw_likely(!fault)) {
+        value = h->value;
+        pos = (uint32_t)value.off + value.len;
+        alone = true;
+    } else {
+        memset(&m->via, 0, sizeof m->via);
+        fault = via_value(m, h, &pos, &value, &alone) ? parse_via(m, h, value, alone, &m->via) : -CW_R_BAD_VIA;
+    }
+    if (cw_unlikely(fault && !m->via.value.len))
         return fault;
     if (!alone) {
         if (!cw_next_value(m, h, &pos, &value, &bad))
@@ -51,6 +65,9 @@ static int check_vias(struct cw_msg *m)
         h = cw_next(m, h);
         if (!h)
             return fault;
+        if (cw_likely(whole_via(m, h, &m->via2) == 0))
+            return fault;
+        memset(&m->via2, 0, sizeof m->via2);
         if (!via_value(m, h, &pos, &value, &alone))
             bad = true;
     }

@@ -54,7 +54,10 @@ static int uri_host(const uint8_t *buf, const uint8_t *p, const uint8_t *end, st
     if (*p == ';') {
         const uint8_t *params_end = query ? query : end;
         uri->params = cw_span_at(buf, p + 1, params_end);
-        uri_params(buf, p + 1, params_end, uri);
+        if (params_end - p == 11 && memcmp(p, ";user=phone", 11) == 0)
+            uri->user_phone = true;
+        else
+            uri_params(buf, p + 1, params_end, uri);
     }
     if (query)
         uri->headers = cw_span_at(buf, query + 1, end);
