@@ -36,7 +36,7 @@ bench: build test-packages ## beside Kamailio in the same run; BENCH='--quick' f
 	mkdir -p bench/results
 	$(BIN)/python bench/run.py --json bench/results/latest.json $(BENCH)
 
-fuzz: build test-packages ## libFuzzer, SECONDS (600) each target
+fuzz: build test-packages ## libFuzzer, SECONDS_EACH (600) a target
 	$(BIN)/python tests/native/fuzz/run.py all --seconds $(or $(SECONDS_EACH),600)
 
 soak: build test-packages ## SOAK_S (600) seconds of load, pushes and kill -9

@@ -1,4 +1,4 @@
-"""Build and run a libFuzzer target: `python tests/native/fuzz/run.py scan --seconds 10`.
+"""Build and run a libFuzzer target, or all: `python tests/native/fuzz/run.py scan --seconds 10`.
 
 The target is tests/native/fuzz/fuzz_<name>.c, linked with all of native/csrc. It starts from
 tests/native/corpus/<name> and from the torture messages of the third-party data where they are; the
@@ -87,10 +87,11 @@ def _fuzzer(command: list[str | Path], timeout: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Run a libFuzzer target of the core.")
-    parser.add_argument("target", choices=targets())
+    parser.add_argument("target", choices=[*targets(), "all"])
     parser.add_argument("--seconds", type=int, default=10, help="how long to look for new inputs")
     arguments = parser.parse_args()
-    return run(arguments.target, arguments.seconds)
+    chosen = targets() if arguments.target == "all" else [arguments.target]
+    return max(run(target, arguments.seconds) for target in chosen)
 
 
 if __name__ == "__main__":
