@@ -47,7 +47,6 @@ static inline struct cw_span cw_span_of(size_t off, size_t end)
     X(STUN, "stun", 0)                             /* STUN on the SIP port: dropped, counted */                       \
     X(DRAINING, "draining", 503)                   /* OPTIONS while the daemon drains */                              \
     /* faults of a request: answered, STANDARDS 1.2 and 1.16 */                                                        \
-    X(BAD_SYNTAX, "bad-syntax", 400)                                                                                   \
     X(BAD_START_LINE, "bad-start-line", 400)                                                                           \
     X(BAD_HEADER, "bad-header", 400)                                                                                   \
     X(BAD_VIA, "bad-via", 400)                                                                                         \
@@ -66,7 +65,6 @@ static inline struct cw_span cw_span_of(size_t off, size_t end)
     X(BAD_VERSION, "bad-version", 505)                                                                                 \
     X(BAD_SCHEME, "bad-scheme", 416)                                                                                   \
     X(TOO_MANY_HOPS, "too-many-hops", 483)                                                                             \
-    X(LOOP, "loop", 482)                                                                                               \
     X(BAD_EXTENSION, "bad-extension", 420)                                                                             \
     X(TOO_MANY_HEADERS, "too-many-headers", 400)   /* over CW_HDRS_MAX */                                             \
     X(TOO_LARGE, "too-large", 513)                 /* would not fit a datagram after the edits */                     \

@@ -97,7 +97,6 @@ static const char *phrase(unsigned status)
     case 404: return "SIP/2.0 404 Not Found\r\n";
     case 416: return "SIP/2.0 416 Unsupported URI Scheme\r\n";
     case 420: return "SIP/2.0 420 Bad Extension\r\n";
-    case 482: return "SIP/2.0 482 Loop Detected\r\n";
     case 483: return "SIP/2.0 483 Too Many Hops\r\n";
     case 501: return "SIP/2.0 501 Not Implemented\r\n";
     case 503: return "SIP/2.0 503 Service Unavailable\r\n";

@@ -1,4 +1,4 @@
-"""A short run of every fuzz target: the regression corpus, then seconds of new inputs. `make fuzz` runs long."""
+"""A short run of every fuzz target: first the regression corpus, then new inputs. `make fuzz` runs long."""
 
 import subprocess
 import sys

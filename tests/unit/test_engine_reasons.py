@@ -13,7 +13,7 @@ import pytest
 from native.world import Rule, caller_in, reasons
 from tests.support.edge import CALLEE, CALLER, OURS, STRANGER, Edge, invite, request, respond
 
-NOBODY_RETURNS = {"bad-syntax", "loop", "drop-send"}
+NOBODY_RETURNS = {"drop-send"}
 FLAGGED = "+8613800000666"
 VIA = "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bK-77a;rport"
 
