@@ -75,8 +75,8 @@ cdef extern from "cw_engine.h":
     struct cw_listener:
         cw_ep bind
         char sent_by[64]
-        uint8_t sent_by_len
-        cw_ep advertised
+        uint8_t sent_by_len, host_off, host_len
+        uint16_t sent_by_port
     struct cw_name "cw_name":
         char text[64]
         uint8_t len

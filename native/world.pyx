@@ -224,7 +224,9 @@ cdef class World:
             raise ValueError(f"{sent_by_host!r} is too long for a Via")
         memcpy(slot.sent_by, <const char *>sent_by, len(sent_by))
         slot.sent_by_len = len(sent_by)
-        slot.advertised.port = sent_by_port
+        slot.host_off = host.startswith("[")
+        slot.host_len = len(host) - 2 * slot.host_off
+        slot.sent_by_port = sent_by_port
         self.ptr.n_listeners += 1
         return self.ptr.n_listeners - 1
 

@@ -7,10 +7,13 @@ static bool via_is_ours(const struct cw_world *w, const struct cw_msg *m)
     return cw_world_is_us(w, cw_at(m, m->via.host), m->via.host.len, m->via.port);
 }
 
-/* The parameter ";cw=" that we wrote into our Via. It stands behind the branch; other elements may have added theirs. */
+/* The parameter ";cw=" that we wrote into our Via: behind the branch, unless another element has put it elsewhere. */
 static struct cw_span flow_of(const struct cw_msg *m)
 {
     struct cw_span value = {0, 0};
+    uint32_t at = (uint32_t)m->via.branch.off + m->via.branch.len, room = (uint32_t)m->via.value.off + m->via.value.len - at;
+    if (m->via.branch.len && room >= 4 + CW_FLOW_LEN && memcmp(m->buf + at, ";cw=", 4) == 0)
+        return cw_span_of(at + 4, at + 4 + CW_FLOW_LEN); /* proven or refused by cw_flow_is() */
     uint32_t from = (uint32_t)m->via.sent_by.off + m->via.sent_by.len, end = (uint32_t)m->via.value.off + m->via.value.len;
     cw_param_find(m->buf, cw_span_of(from, end), "cw", 2, &value);
     return value;

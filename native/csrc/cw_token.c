@@ -37,12 +37,6 @@ static int unhex(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static void add_span(struct cw_siphash *s, const struct cw_msg *m, struct cw_span span)
-{
-    cw_siphash_add(s, cw_at(m, span), span.len);
-    cw_siphash_add(s, "|", 1);
-}
-
 static bool has_cookie(const struct cw_msg *m, const struct cw_via *via)
 {
     return via->branch.len > 7 && memcmp(m->buf + via->branch.off, "z9hG4bK", 7) == 0;
@@ -50,16 +44,16 @@ static bool has_cookie(const struct cw_msg *m, const struct cw_via *via)
 
 static void txn(const uint8_t key[16], const struct cw_msg *m, const struct cw_via *via, struct cw_txn *t)
 {
+    const struct cw_span parts[4] = {via->branch, via->sent_by, m->call_id, m->from.tag};
     struct cw_siphash s;
+    struct { /* the lengths stand first: no two transactions run together to the same bytes */
+        uint32_t cseq, ruri;
+        uint16_t len[4];
+    } head = {m->cseq, t->ruri, {parts[0].len, parts[1].len, parts[2].len, parts[3].len}};
     cw_siphash_init(&s, key);
-    cw_siphash_add(&s, "t", 1);
-    add_span(&s, m, via->branch);
-    add_span(&s, m, via->sent_by);
-    add_span(&s, m, m->call_id);
-    add_span(&s, m, m->from.tag);
-    cw_siphash_add(&s, &m->cseq, sizeof m->cseq);
-    if (t->has_ruri)
-        cw_siphash_add(&s, &t->ruri, sizeof t->ruri);
+    cw_siphash_add(&s, &head, sizeof head);
+    for (int i = 0; i < 4; i++)
+        cw_siphash_add(&s, cw_at(m, parts[i]), parts[i].len);
     cw_siphash_end(&s, t->h);
 }
 
@@ -68,12 +62,8 @@ void cw_txn_of_request(const uint8_t key[16], const struct cw_msg *m, struct cw_
     t->ruri = 0;
     t->has_ruri = !has_cookie(m, &m->via);
     if (t->has_ruri) {
-        struct cw_siphash s;
         uint64_t h[2];
-        cw_siphash_init(&s, key);
-        cw_siphash_add(&s, "u", 1);
-        add_span(&s, m, m->ruri);
-        cw_siphash_end(&s, h);
+        cw_siphash(key, cw_at(m, m->ruri), m->ruri.len, h);
         t->ruri = (uint32_t)h[0];
     }
     txn(key, m, &m->via, t);

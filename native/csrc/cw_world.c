@@ -32,36 +32,34 @@ bool cw_world_is_peer(const struct cw_world *w, const struct cw_ep *ep)
 
 static bool host_is(const uint8_t *host, size_t len, const char *name, size_t name_len)
 {
+    if (len == name_len && memcmp(host, name, len) == 0)
+        return true;
     return cw_ieq(host, len, name, name_len); /* names are kept in lower case */
 }
 
 bool cw_world_is_us(const struct cw_world *w, const uint8_t *host, size_t len, uint16_t port)
 {
     uint8_t ip[16];
-    int is_ip = -1; /* not asked yet */
     if (port == 0)
         port = 5060; /* RFC 3261 18.1.1 */
     for (unsigned i = 0; i < w->n_listeners; i++) {
         const struct cw_listener *l = &w->listeners[i];
-        size_t colon = l->sent_by_len;
-        while (colon > 0 && l->sent_by[colon - 1] != ':')
-            colon--;
-        size_t host_len = colon - 1;
-        const char *own = l->sent_by;
-        if (own[0] == '[')
-            own++, host_len -= 2;
-        if (l->bind.port == port && is_ip != 0) { /* the address behind the one that we advertise, however it is written */
-            is_ip = is_ip < 0 ? cw_ip_parse(host, len, ip) : is_ip;
-            if (is_ip && memcmp(ip, l->bind.ip, 16) == 0)
-                return true;
-        }
-        if (l->advertised.port != port)
+        if (l->sent_by_port != port)
             continue;
-        if (host_is(host, len, own, host_len))
+        if (host_is(host, len, l->sent_by + l->host_off, l->host_len))
             return true;
         for (unsigned n = 0; n < w->n_names; n++)
             if (host_is(host, len, w->names[n].text, w->names[n].len))
                 return true;
+    }
+    for (unsigned i = 0, parsed = 0; i < w->n_listeners; i++) { /* the address behind the one that we advertise, however written */
+        const struct cw_listener *l = &w->listeners[i];
+        if (l->bind.port != port)
+            continue;
+        if (!parsed++ && !cw_ip_parse(host, len, ip))
+            return false;
+        if (memcmp(ip, l->bind.ip, 16) == 0)
+            return true;
     }
     return false;
 }

@@ -32,7 +32,8 @@ struct cw_listener {
     struct cw_ep bind;
     char sent_by[CW_NAME_MAX];   /* "192.0.2.10:5060": what Via and Record-Route say; port always written */
     uint8_t sent_by_len;
-    struct cw_ep advertised;     /* the same as an address, when it is one */
+    uint8_t host_off, host_len;  /* the host within sent_by, in lower case, IPv6 without brackets */
+    uint16_t sent_by_port;
 };
 
 enum cw_trunk_class { CW_TC_DOMESTIC, CW_TC_INTERNATIONAL, CW_TC_IMS, CW_TC_ENTERPRISE };

@@ -40,7 +40,9 @@ static void listener(const char *sent_by, uint16_t port)
     struct cw_listener *l = &world.listeners[world.n_listeners++];
     l->sent_by_len = (uint8_t)strlen(sent_by);
     memcpy(l->sent_by, sent_by, l->sent_by_len);
-    l->advertised.port = port;
+    l->host_off = sent_by[0] == '[';
+    l->host_len = (uint8_t)(strrchr(sent_by, ':') - sent_by - 2 * l->host_off);
+    l->sent_by_port = port;
 }
 
 static void build(void)
