@@ -131,7 +131,7 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
     trunk_class: TrunkClass = field(name="class")
     sources: Annotated[tuple[str, ...], Meta(min_length=1)]  # CIDR; no overlap with another trunk
     next_hop: str  # name of a hop
-    trust_identity: bool = False  # believe its P-Asserted-Identity (RFC 3325)
+    trust_identity: bool = False  # believe its P-Asserted-Identity (RFC 3325); False strips what it claims
     country_code: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}$")] = "86"
     area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}$")] = ""  # without trunk prefix, for local numbers
     strip_prefixes: Annotated[tuple[Digits, ...], Meta(max_length=8)] = ()  # of carriers: "17951"
@@ -142,7 +142,8 @@ class Trunk(msgspec.Struct, frozen=True, kw_only=True):
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
     name: Name
-    targets: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]  # the first live one is used
+    targets: Annotated[tuple[str, ...], Meta(min_length=1, max_length=16)]
+    # a keyed hash of the Call-ID chooses; the next one up if it is down; all down: the first choice is tried
     probe: Literal["options", "none"] = "options"
     probe_interval_s: Annotated[float, Meta(ge=0.1, le=3600)] = 5.0
     probe_timeout_s: Annotated[float, Meta(ge=0.05, le=32)] = 4.0

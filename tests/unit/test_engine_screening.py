@@ -158,12 +158,13 @@ def test_untrusted_trunk_loses_identity_card_and_look_alikes() -> None:
     edge = Edge(trunk={"trusted": False})
     headers = (
         "P-Asserted-Identity: <tel:+8610086>\r\nX: 1\r\nRemote-Party-ID: <sip:1@h>\r\n"
+        "P-Preferred-Identity: <sip:2@h>\r\n"
         "Call-Info: <https://evil.example/i.png>;purpose=icon\r\n"
     )
     sender = '"反诈中心认证" <sip:+8613800000002;verstat=TN-Validation-Passed@h;user=phone>'
     out = edge.relay(invite(sender=sender, headers=headers))
     assert out.values("From") == ["<sip:+8613800000002@h;user=phone>;tag=8f1"]
-    for gone in ("P-Asserted-Identity", "Remote-Party-ID", "Call-Info"):
+    for gone in ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID", "Call-Info"):
         assert out.values(gone) == []
     assert out.values("X") == ["1"]
     assert edge.engine.stats()["imitations"] == 2
