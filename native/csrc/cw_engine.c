@@ -124,6 +124,8 @@ static unsigned route(struct way *y, struct cw_verdict *v, bool in_dialog)
     unsigned own_hop = y->trunk ? y->trunk->hop : CW_NO_HOP;
     struct cw_ep ep;
     y->out->listener = y->in->listener;
+    y->call_key = cw_call_key(y->w->key, m);
+    cw_calls_prefetch(y->shared->calls, y->call_key);
     if (v->action == CW_A_DIVERT)
         return to_hop(y, v, v->hop) ? 0 : CW_R_NO_ROUTE;
     if (y->route.next.all.len && cw_uri_ep(m, &y->route.next, &ep)) {
@@ -257,7 +259,10 @@ static void record(const struct way *y, const struct cw_decision *d, uint64_t to
 {
     struct cw_stats *s = &y->k->stats;
     const struct cw_verdict *v = &d->verdict;
-    fill_record(y, d, took_ns, &y->k->decision);
+    struct cw_record *place = y->k->ring ? cw_ring_claim(y->k->ring) : NULL;
+    fill_record(y, d, took_ns, place ? place : &y->k->decision);
+    if (place != NULL)
+        cw_ring_publish(y->k->ring);
     if (y->shared == NULL)
         return;
     cw_hist_add(&s->decision, took_ns);
@@ -266,11 +271,6 @@ static void record(const struct way *y, const struct cw_decision *d, uint64_t to
         cw_bump(&s->rules[v->rule], 1);
     if (d->shadow != CW_NO_RULE)
         cw_bump(&s->shadows[d->shadow], 1);
-    struct cw_record *r = y->k->ring ? cw_ring_claim(y->k->ring) : NULL;
-    if (r != NULL) {
-        *r = y->k->decision;
-        cw_ring_publish(y->k->ring);
-    }
 }
 
 /* ---- requests ---- */
@@ -334,7 +334,7 @@ static unsigned screen(struct way *y)
     if (v->action == CW_A_INTERCEPT) {
         const struct cw_text *head = cw_texts_get(y->w->texts, v->head);
         cw_edit_reset(y->k);
-        if (head == NULL || !cw_reply(y->w, y->k, y->in, head->a, head->a_len, head->b, head->b_len, y->out))
+        if (head == NULL || !cw_reply(y->w, y->k, y->in, &y->txn, head->a, head->a_len, head->b, head->b_len, y->out))
             return CW_R_DROP_UNANSWERABLE;
         return repeated ? CW_R_MEMO : v->reason;
     }
@@ -390,11 +390,8 @@ static unsigned request(struct way *y)
         return answer(y, CW_R_BAD_EXTENSION);
     cw_txn_of_request(y->w->key, m, &y->txn);
     y->memo_key = y->txn.h[0] ? y->txn.h[0] : 1;
-    y->call_key = cw_call_key(y->w->key, m);
-    if (y->shared != NULL) {
+    if (y->shared != NULL)
         cw_memo_prefetch(y->shared->memo, y->memo_key);
-        cw_calls_prefetch(y->shared->calls, y->call_key);
-    }
     if (m->method == CW_M_ACK && cw_tag_is(y->w->key, &y->txn, cw_at(m, m->to.tag), m->to.tag.len))
         return CW_R_ACK_ABSORBED;
     /* A To tag is the sender's word. Telephones show a MESSAGE whatever tag it has: only our token proves its dialog. */

@@ -73,9 +73,8 @@ struct cw_edit {
 };
 struct cw_worker {               /* a thread's own */
     struct cw_stats stats;
-    struct cw_ring *ring;
-    bool want_decision;          /* explain, replay: no memo, no record, no counters */
-    struct cw_record decision;   /* the last decision */
+    struct cw_ring *ring;        /* NULL: tools and tests */
+    struct cw_record decision;   /* the last decision that no ring took */
     uint16_t n_edits;
     struct cw_edit edits[CW_EDITS_MAX];
     uint32_t scratch_len;

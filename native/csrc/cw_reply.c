@@ -47,7 +47,7 @@ static void put_first(struct writer *w, const struct cw_msg *m, uint8_t id)
         put_line(w, m, h);
 }
 
-static void put_to(struct writer *w, const struct cw_world *world, const struct cw_msg *m)
+static void put_to(struct writer *w, const struct cw_world *world, const struct cw_msg *m, const struct cw_txn *txn)
 {
     const struct cw_hdr *h = cw_first(m, CW_H_TO);
     if (h == NULL)
@@ -56,18 +56,16 @@ static void put_to(struct writer *w, const struct cw_world *world, const struct 
         put_line(w, m, h);
         return;
     }
-    struct cw_txn txn;
     uint8_t tag[CW_TAG_LEN];
-    cw_txn_of_request(world->key, m, &txn);
-    cw_tag_write(world->key, &txn, tag);
+    cw_tag_write(world->key, txn, tag);
     put(w, m->buf + h->line_off, (size_t)(h->value.off + h->value.len - h->line_off));
     PUT_LIT(w, ";tag=");
     put(w, tag, sizeof tag);
     PUT_LIT(w, "\r\n");
 }
 
-bool cw_reply(const struct cw_world *w, struct cw_worker *k, const struct cw_in *in, const void *head, size_t head_len,
-              const void *more, size_t more_len, struct cw_out *out)
+bool cw_reply(const struct cw_world *w, struct cw_worker *k, const struct cw_in *in, const struct cw_txn *txn,
+              const void *head, size_t head_len, const void *more, size_t more_len, struct cw_out *out)
 {
     const struct cw_msg *m = &k->msg;
     struct writer p = {out->buf, out->buf + CW_DATAGRAM_MAX, false};
@@ -76,7 +74,7 @@ bool cw_reply(const struct cw_world *w, struct cw_worker *k, const struct cw_in 
     put(&p, head, head_len);
     put_vias(&p, m, in);
     put_first(&p, m, CW_H_FROM);
-    put_to(&p, w, m);
+    put_to(&p, w, m, txn);
     put_first(&p, m, CW_H_CALL_ID);
     put_first(&p, m, CW_H_CSEQ);
     put(&p, more, more_len);
@@ -137,5 +135,7 @@ bool cw_reply_fault(const struct cw_world *w, struct cw_worker *k, const struct 
         more_len = unsupported(k, &more);
     else if (reason == CW_R_OPTIONS_ANSWERED)
         more = (const uint8_t *)"Accept: application/sdp\r\n", more_len = 25;
-    return cw_reply(w, k, in, head, strlen(head), more, more_len, out);
+    struct cw_txn txn;
+    cw_txn_of_request(w->key, &k->msg, &txn);
+    return cw_reply(w, k, in, &txn, head, strlen(head), more, more_len, out);
 }
