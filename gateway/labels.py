@@ -26,7 +26,10 @@ PHRASE_BYTES_MAX = 64
 MARKERS_MAX = 32  # CW_MARKERS_MAX
 MARKER_BYTES_MAX = 63  # CW_NAME_MAX
 
-DEFAULT_MARKERS = ("反诈", "防诈骗", "公安", "检察", "12381", "96110", "【")
+DEFAULT_MARKERS = (
+    *("反诈", "防诈骗", "反詐", "防詐", "公安", "检察", "法院", "公检法", "客服中心"),
+    *("12381", "96110", "【"),
+)
 
 # zero-width, direction marks and overrides, isolates, invisible operators, soft hyphen, fillers, BOM, tags
 _INVISIBLE = frozenset(
@@ -143,12 +146,6 @@ def reason_lines(code: int, reason: str = "", q850: int = 0) -> bytes:
 def _folded(text: str) -> str:
     shown = "".join(char for char in unicodedata.normalize("NFKC", text) if _is_shown(char))
     return "".join(shown.casefold().split())
-
-
-def imitates(text: str, markers: Iterable[str] = DEFAULT_MARKERS) -> str | None:
-    """The first marker that the text holds, compared without width, case, spaces and invisible characters."""
-    folded = _folded(text)
-    return next((marker for marker in markers if _folded(marker) in folded), None)
 
 
 def check_markers(markers: Iterable[str]) -> tuple[str, ...]:

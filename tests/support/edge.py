@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from gateway.labels import DEFAULT_MARKERS
 from native.plane import Engine
 from native.tables import Attr, NumberList, Rcu
 from native.world import Rule, Texts, World, callee_in, caller_in
@@ -78,7 +79,7 @@ class Edge:
         options = {"trunk_class": "domestic", "trusted": True, "country_code": 86, "hop": hop} | self.trunk
         world.add_source(world.add_trunk(**options), "198.51.100.0/24")
         index = {name: world.add_list(self.lists[name], kind) for name, kind in LISTS.items()}
-        for marker in ("反诈", "公安", "12381"):
+        for marker in DEFAULT_MARKERS:
             world.add_marker(marker)
         world.set_emergency([8612345678901], [8675512345678])
         world.set_policy(self.policy(index))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.labels import DEFAULT_MARKERS
 from native.tables import Attr
 from native.world import Rule, caller_in
 from tests.support.edge import CALLEE, CALLER, PLAIN, Edge, invite, request, respond
@@ -170,9 +171,30 @@ def test_untrusted_trunk_loses_identity_card_and_look_alikes() -> None:
     assert edge.engine.stats()["imitations"] == 2
 
 
-def test_untrusted_trunk_keeps_an_honest_name() -> None:
-    out = Edge(trunk={"trusted": False}).relay(invite(sender='"Bob" <sip:+8613800000002@h>'))
-    assert out.values("From") == ['"Bob" <sip:+8613800000002@h>;tag=8f1']
+@pytest.mark.parametrize(
+    "name",
+    [
+        *DEFAULT_MARKERS,
+        "反诈中心认证",
+        "反 诈 中 心",
+        "反\u200b诈\u2060中心",
+        "国家公安部",
+        "市中级人民法院",
+        "防詐專線",
+        "１２３８１",
+        "９6 1 1 ０",
+        "\u202e诈反\u202c公安",
+    ],
+)
+def test_standards_5_1_4_imitations_are_removed(name: str) -> None:
+    out = Edge(trunk={"trusted": False}).relay(invite(sender=f'"{name}" <sip:+8613800000002@h>'))
+    assert out.values("From") == ["<sip:+8613800000002@h>;tag=8f1"]
+
+
+@pytest.mark.parametrize("name", ["Bob", "张三", "12 38", "安公", "客服"])
+def test_untrusted_trunk_keeps_an_honest_name(name: str) -> None:
+    out = Edge(trunk={"trusted": False}).relay(invite(sender=f'"{name}" <sip:+8613800000002@h>'))
+    assert out.values("From") == [f'"{name}" <sip:+8613800000002@h>;tag=8f1']
 
 
 def test_screening_number_of_a_trusted_trunk_is_the_asserted_one(edge: Edge) -> None:
