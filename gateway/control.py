@@ -27,7 +27,7 @@ import msgspec
 
 from gateway.config import Config, ConfigError, Fault
 from gateway.feed import Change, EmbeddedFeed, FeedError
-from gateway.feed.changes import op_of
+from gateway.feed.changes import PolicySet, op_of
 from gateway.guards import Refused, guards_of
 from gateway.lists import ListState
 from gateway.logs import get_logger
@@ -50,6 +50,7 @@ class Applied(msgspec.Struct, frozen=True):
     seq: int
     changed: int  # entries that are new, altered or gone
     enforced_us: int  # from the arrival in submit() until the data plane enforces it
+    warnings: tuple[str, ...] = ()  # of a policy that was pushed: what policy_check says of it
 
 
 class Control:
@@ -239,7 +240,8 @@ class Control:
             "rules changed", seq=seq, changed=changed, op=op_of(change), origin=origin, enforced_us=took_us
         )
         self._merge_in_background()
-        return Applied(seq=seq, changed=changed, enforced_us=took_us)
+        warnings = prepared.compiled.warnings if prepared.compiled and isinstance(change, PolicySet) else ()
+        return Applied(seq=seq, changed=changed, enforced_us=took_us, warnings=warnings)
 
     def _enforce(self, prepared: Prepared, seq: int, packed: bytes) -> int:
         try:

@@ -75,7 +75,10 @@ def explain(state: RuleState, world: World, texts: Texts, config: Config, r: Exp
     wanted = set(rule.when) if rule else set()
     evidence = [f"{fact} holds" for fact in facts if fact in wanted]
     evidence += [f"{fact[1:]} does not hold" for fact in sorted(wanted) if fact.startswith("!")]
-    for party in ("caller", "callee"):
+    parties: tuple[str, ...] = ("caller", "callee")
+    if d["reason"] == "emergency":
+        evidence, parties = ["the emergency bypass decided, before any rule and any list"], ()
+    for party in parties:
         if not d[party]:
             continue
         for name, found in state.find(d[party]).items():

@@ -56,6 +56,8 @@ def push(app: App, file: Any) -> None:
     """
     answer = app.call("policy_put", text=file.read())
     app.applied(answer, "policy")
+    if not app.as_json:
+        _remarks(app, answer)
 
 
 @policy.command(short_help="Let a shadow rule act.")
@@ -77,6 +79,10 @@ def promote(app: App, rule: str, demote: bool) -> None:
 def _print(app: App, data: dict[str, Any], word: str) -> None:
     names = data["rules"]
     app.out.print(f"{word}: {len(names)} rules: {', '.join(names)}", markup=False)
+    _remarks(app, data)
+
+
+def _remarks(app: App, data: dict[str, Any]) -> None:
     for remark in data.get("warnings", []):
         app.out.print(f"  note: {remark}", markup=False)
 

@@ -216,6 +216,18 @@ def test_policy_show_check_push_promote(cli: Cli) -> None:
     assert "x" in [r["name"] for r in cli.json("policy", "show")["rules"]]
 
 
+def test_push_says_what_check_says(cli: Cli) -> None:
+    file = cli.folder / "p.toml"
+    file.write_text(
+        '[[rule]]\nname = "x"\nwhen = ["caller.mobile"]\nthen = { intercept = 500 }\nmode = "shadow"\n'
+    )
+    remark = "note: rule x: then.intercept: after 500 a peer may try another way"
+    assert remark in cli("policy", "check", str(file)).stdout
+    assert remark in cli("policy", "push", str(file)).stdout
+    assert len(cli.json("policy", "push", str(file))["warnings"]) == 1
+    assert cli.json("lists", "add", "fraud", NUMBER)["warnings"] == []
+
+
 def test_explain_gives_the_rule_the_facts_and_the_evidence(cli: Cli) -> None:
     cli("lists", "add", "fraud", "+8613800000*", "--category", "sim")
     found = cli.json("explain", NUMBER, "+8613900000002")
@@ -225,6 +237,8 @@ def test_explain_gives_the_rule_the_facts_and_the_evidence(cli: Cli) -> None:
     assert found["decision_ns"] > 0
     emergency = cli.json("explain", NUMBER, "110")
     assert (emergency["action"], emergency["reason"]) == ("pass", "emergency")
+    assert emergency["evidence"] == ["the emergency bypass decided, before any rule and any list"]
+    assert "because the emergency bypass decided" in cli("explain", NUMBER, "110").stdout
     assert "intercept 603: rule fraud" in cli("explain", NUMBER, "+8613900000002").stdout
 
 
