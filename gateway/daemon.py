@@ -125,7 +125,12 @@ class Daemon:
             watch.start()
             undo.push_async_callback(watch.stop)
             self.collector = Collector(
-                self.plane.stats, self.control.status, self._targets, self.rules, self._journal_status
+                self.plane.stats,
+                self.control.status,
+                self._targets,
+                self.rules,
+                self._journal_status,
+                alive_ms=self.plane.alive_ms,
             )
             self.admin = AdminServer(config, self)
             await self.admin.start()

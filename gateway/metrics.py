@@ -8,12 +8,15 @@ configuration and policy, never from traffic, so the number of series is bounded
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+
+from gateway.watch import alarms
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NS = (250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 20_000, 50_000, 100_000, 1_000_000, 10_000_000)
@@ -90,8 +93,8 @@ def _histogram(name: str, text: str, data: Mapping[str, Any], bounds: Sequence[i
 
 
 class Collector:
-    """`stats`, `status`, `targets`, `journal`: Plane.stats, Control.status, Prober.status,
-    JournalWriter.status.
+    """`stats`, `status`, `targets`, `journal`, `alive_ms`: Plane.stats, Control.status, Prober.status,
+    JournalWriter.status, Plane.alive_ms; `clock`: unix seconds.
     """
 
     def __init__(
@@ -101,9 +104,13 @@ class Collector:
         targets: Callable[[], Iterable[Mapping[str, Any]]],
         rules: RuleCounters,
         journal: Callable[[], Mapping[str, Any]] = lambda: {"enabled": False},
+        *,
+        alive_ms: Callable[[], Sequence[int]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._stats, self._status, self._targets, self._rules = stats, status, targets, rules
         self._journal = journal
+        self._alive_ms, self._clock = alive_ms, clock
 
     def collect(self) -> Iterator[Metric]:
         stats = self._stats()
@@ -126,8 +133,22 @@ class Collector:
         for key, name, scale, bounds, text in HISTOGRAMS:
             yield _histogram(f"callwarden_{name}", text, stats[key], bounds, scale)
         yield from self._control()
-        if (journal := self._journal())["enabled"]:
+        journal = self._journal()
+        yield self._alarms(journal)
+        if journal["enabled"]:
             yield from _journal_metrics(journal)
+
+    def _alarms(self, journal: Mapping[str, Any]) -> Metric:
+        family = GaugeMetricFamily("callwarden_alarm", "1: the alarm is on", labels=("alarm",))
+        found = alarms(
+            alive_ms=self._alive_ms(),
+            unix_ms=self._clock() * 1000,
+            broken=self._status()["broken"],
+            journal=journal,
+        )
+        for name, on in found.items():
+            family.add_metric((name,), 1.0 if on else 0.0)
+        return family
 
     def _control(self) -> Iterator[Metric]:
         status = self._status()

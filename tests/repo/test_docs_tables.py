@@ -109,8 +109,10 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         drain=plane.drain_records,
         dropped=plane.records_dropped,
     )
-    status = {"seq": 0, "lists": []}
-    collector = Collector(plane.stats, lambda: status, list, RuleCounters([]), journal.status)
+    status = {"seq": 0, "lists": [], "broken": ""}
+    collector = Collector(
+        plane.stats, lambda: status, list, RuleCounters([]), journal.status, alive_ms=plane.alive_ms
+    )
     families = text_string_to_metric_families(render(collector).decode())
     return {f"{f.name}_total" if f.type == "counter" else f.name for f in families}
 

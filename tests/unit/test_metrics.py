@@ -92,9 +92,11 @@ def test_every_figure_of_the_data_plane_is_there_and_parses(plane: tuple[Plane, 
     deadline = time.monotonic() + 5
     while running.stats()["transit_ns"]["count"] < 3:  # counted after the datagram is out
         assert time.monotonic() < deadline
-    status = {"seq": 4, "lists": [{"name": "fraud", "numbers": 2, "patterns": 1}]}
+    status = {"seq": 4, "broken": "", "lists": [{"name": "fraud", "numbers": 2, "patterns": 1}]}
     target = {"hop": "h", "target": "udp:127.0.0.1:5070", "up": False}
-    collector = Collector(running.stats, lambda: status, lambda: [target], RuleCounters(["r"]))
+    collector = Collector(
+        running.stats, lambda: status, lambda: [target], RuleCounters(["r"]), alive_ms=running.alive_ms
+    )
     families = {f.name: f for f in text_string_to_metric_families(render(collector).decode())}
     value = {(s.name, *sorted(s.labels.items())): s.value for f in families.values() for s in f.samples}
     assert value[("callwarden_decisions_total", ("action", "pass"))] == 3
@@ -107,3 +109,25 @@ def test_every_figure_of_the_data_plane_is_there_and_parses(plane: tuple[Plane, 
     assert value[("callwarden_rules_seq",)] == 4
     buckets = [s.value for s in families["callwarden_decision_seconds"].samples if s.name.endswith("_bucket")]
     assert buckets == sorted(buckets)
+
+
+ALARMS = ("thread-silent", "rules-behind", "journal-failing")
+
+
+@pytest.mark.parametrize("on", [None, *ALARMS])
+def test_each_alarm_of_the_watch_is_a_gauge(plane: tuple[Plane, socket.socket], on: str | None) -> None:
+    alive = [10_000, 4_000 if on == "thread-silent" else 6_000]
+    status = {"seq": 1, "lists": [], "broken": "change 7" if on == "rules-behind" else ""}
+    journal = {"enabled": False, "error": "the disk is full" if on == "journal-failing" else ""}
+    collector = Collector(
+        plane[0].stats,
+        lambda: status,
+        list,
+        RuleCounters([]),
+        lambda: journal,
+        alive_ms=lambda: alive,
+        clock=lambda: 10.0,
+    )
+    families = {f.name: f for f in text_string_to_metric_families(render(collector).decode())}
+    found = {s.labels["alarm"]: s.value for s in families["callwarden_alarm"].samples}
+    assert found == {name: float(name == on) for name in ALARMS}
