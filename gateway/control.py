@@ -34,7 +34,7 @@ from gateway.logs import get_logger
 from gateway.policy import PolicyError
 from gateway.resources import data_path
 from gateway.rules import Prepared, RuleState
-from gateway.secret import node_secret
+from gateway.secret import SECRET_BYTES, node_secret
 from gateway.world import WorldError, build_world, hop_indices
 from native.tables import NumberList, Rcu
 from native.world import Texts, World
@@ -58,8 +58,10 @@ class Control:
     feed.
     """
 
-    def __init__(self, config: Config, *, rcu: Rcu, texts: Texts) -> None:
+    def __init__(self, config: Config, *, rcu: Rcu, texts: Texts, empty: bool = False) -> None:
+        """`empty`: what ships, to look at: no feed, no secret are read or made; changes are refused."""
         self.config = config
+        self._empty = empty
         self._rcu, self._texts = rcu, texts
         self._log = get_logger("control")
         self._feed: EmbeddedFeed | None = None
@@ -78,10 +80,10 @@ class Control:
         """Open the feed, replay it, build the first world. FeedError, ConfigError or OSError: no start."""
         began = time.perf_counter()
         config = self.config
-        self._secret = node_secret(config.state_path)
+        self._secret = bytes(SECRET_BYTES) if self._empty else node_secret(config.state_path)
         if config.feed.url != "embedded:":
             raise _fault(config, "feed.url", f"{config.feed.url} is not in this version: only embedded: is")
-        self._feed = EmbeddedFeed(config.feed_path)
+        self._feed = None if self._empty else EmbeddedFeed(config.feed_path)
         try:
             try:
                 self._rules = RuleState(
@@ -95,11 +97,13 @@ class Control:
                 raise _fault(config, "emergency", str(fault)) from None
             except PolicyError as fault:
                 raise _fault(config, "policy.toml", str(fault)) from None
-            self._rules.replay(self._feed.read_records())
+            if self._feed is not None:
+                self._rules.replay(self._feed.read_records())
             self._names = self._rules.rule_names() or []
             self._world = self._build(config)
         except BaseException:
-            self._feed.close()
+            if self._feed is not None:
+                self._feed.close()
             raise
         self._loaded_ms = round((time.perf_counter() - began) * 1000)
         self._last: dict[str, Any] = {}
@@ -226,7 +230,8 @@ class Control:
     def _apply(self, change: Change, origin: str, arrived_ns: int) -> Applied:
         if self._broken:
             raise Refused("broken", self._broken)
-        assert self._feed is not None
+        if self._feed is None:
+            raise Refused("feed", "this is what ships, without a feed: it cannot be changed")
         prepared = self._rules.prepare(change)
         try:
             seq, packed = self._feed.append_record(change, origin)

@@ -168,6 +168,12 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+# those that change nothing: without a gateway and without a feed they leave no trace on the disk
+READS = frozenset(
+    ("lists", "lists_show", "find", "cards_show", "policy", "policy_check", "explain", "journal", "status")
+)
+
+
 class BadRequest(Exception):
     """The request cannot be understood; str says why. HTTP 400."""
 

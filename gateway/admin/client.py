@@ -5,7 +5,8 @@ directly.
         answer = await gateway.call("lists_add", name="fraud", entries=["+8613800000001"])
 
 Rules: both ways run the same operations and refuse the same things; `gateway.running` says which it was.
-Without a gateway the state lock is held meanwhile, so that none can start behind our back.
+Without a gateway the state lock is held meanwhile, so that none can start behind our back. Who only reads
+where no feed is gets what ships, and nothing is made on the disk.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class ApiError(Exception):
 
 class Gateway(Protocol):
     running: bool
+    empty: bool  # there is no feed: what ships is shown
 
     async def call(self, op: str, **params: Any) -> Any: ...
 
@@ -47,6 +49,7 @@ class RemoteGateway:
     """Over the Unix socket, or TCP with the token."""
 
     running = True
+    empty = False
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -118,28 +121,28 @@ class LocalRules:
 
     running = False
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, reading: bool) -> None:
         from gateway.control import Control
         from gateway.lock import InUse, StateLock
         from native.tables import Rcu
         from native.world import Texts
 
         self._config = config
-        try:
-            self._lock = StateLock(config.state_path)
-        except InUse as e:
-            raise ApiError(409, "in-use", f"{e}, but its admin API does not answer") from None
-        try:
-            self._control = Control(config, rcu=Rcu(), texts=Texts())
+        self.empty = reading and not config.feed_path.exists()
+        with contextlib.ExitStack() as undo:
+            if not self.empty:
+                try:
+                    undo.callback(StateLock(config.state_path).close)
+                except InUse as e:
+                    raise ApiError(409, "in-use", f"{e}, but its admin API does not answer") from None
+            self._control = Control(config, rcu=Rcu(), texts=Texts(), empty=self.empty)
+            undo.callback(self._control.stop)
             self._control.load()
             self._control.start(lambda world: None)
-        except BaseException:
-            self._lock.close()
-            raise
+            self._undo = undo.pop_all()
 
     async def close(self) -> None:
-        self._control.stop()
-        self._lock.close()
+        self._undo.close()
 
     async def call(self, op: str, **params: Any) -> Any:
         from gateway.admin.operations import Operations
@@ -160,8 +163,12 @@ class LocalRules:
 
 
 @contextlib.asynccontextmanager
-async def connect(config: Config, *, only_running: bool = False) -> AsyncIterator[Gateway]:
-    """The running gateway; else, unless `only_running`, the feed itself. Raises NotRunning, ApiError."""
+async def connect(
+    config: Config, *, only_running: bool = False, reading: bool = False
+) -> AsyncIterator[Gateway]:
+    """The running gateway; else, unless `only_running`, the feed itself, which is made when it is not there,
+    unless `reading`. Raises NotRunning, ApiError.
+    """
     remote = RemoteGateway(config)
     try:
         await remote.call("lists")
@@ -178,7 +185,7 @@ async def connect(config: Config, *, only_running: bool = False) -> AsyncIterato
         finally:
             await remote.close()
         return
-    local = LocalRules(config)
+    local = LocalRules(config, reading=reading)
     try:
         yield local
     finally:

@@ -72,23 +72,35 @@ class App:
         """A remark for the person, kept out of the output."""
         self.err.print(text, style="dim", markup=False)
 
-    def gateway(self, work: Callable[[Gateway], Awaitable[T]], *, only_running: bool = False) -> T:
-        """Run `work` with the running gateway, or the feed itself (and say so)."""
+    def gateway(
+        self, work: Callable[[Gateway], Awaitable[T]], *, only_running: bool = False, reading: bool = False
+    ) -> T:
+        """Run `work` with the running gateway, or the feed itself (and say so). `reading`: it changes
+        nothing.
+        """
         from gateway import logs
         from gateway.admin.client import connect
 
         logs.configure(Log(level="warning"))
 
         async def run() -> T:
-            async with connect(self.config, only_running=only_running) as gateway:
-                if not gateway.running:
+            async with connect(self.config, only_running=only_running, reading=reading) as gateway:
+                if gateway.empty:
+                    self.note(
+                        f"no gateway is running, no feed in {self.config.state_path}: this is what ships"
+                    )
+                elif not gateway.running:
                     self.note(f"no gateway is running: working on the feed in {self.config.state_path}")
                 return await work(gateway)
 
         return asyncio.run(run())
 
     def call(self, op: str, *, only_running: bool = False, **params: Any) -> Any:
-        return self.gateway(lambda gateway: gateway.call(op, **params), only_running=only_running)
+        from gateway.admin.api import READS
+
+        return self.gateway(
+            lambda gateway: gateway.call(op, **params), only_running=only_running, reading=op in READS
+        )
 
     def applied(self, answer: dict[str, Any], what: str) -> None:
         """One line about a change that is in force."""

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from gateway.cli import main
 from gateway.configfile import default_state_dir
 from gateway.expiry import parse_expiry
+from gateway.resources import data_path
 
 NUMBER = "+8613800000001"
 
@@ -74,6 +75,42 @@ def test_without_a_gateway_the_feed_is_changed_and_it_says_so(cli: Cli) -> None:
     assert "1 changed, in the feed (seq 1)" in result.stdout
     assert "no gateway is running: working on the feed" in result.stderr
     assert cli.entries("fraud") == [NUMBER]
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (("status",), 1),
+        (("lists", "show"), 0),
+        (("lists", "show", "fraud"), 0),
+        (("lists", "find", NUMBER), 0),
+        (("policy", "show"), 0),
+        (("policy", "check", "POLICY"), 0),
+        (("cards", "show"), 0),
+        (("explain", NUMBER, "+8613900000002"), 0),
+        (("journal", "query"), 1),
+        (("journal", "tail"), 1),
+        (("replay", "CAPTURE"), 0),
+    ],
+)
+def test_who_only_reads_leaves_no_trace_where_no_gateway_ever_ran(
+    cli: Cli, args: tuple[str, ...], code: int
+) -> None:
+    policy, capture = cli.folder / "p.toml", cli.folder / "empty.pcap"
+    policy.write_bytes(data_path("policy.toml").read_bytes())
+    capture.write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+    places = {"POLICY": str(policy), "CAPTURE": str(capture)}
+    before = sorted(cli.folder.rglob("*"))
+    cli(*(places.get(a, a) for a in args), code=code)
+    assert sorted(cli.folder.rglob("*")) == before
+
+
+def test_without_a_feed_what_ships_is_shown_and_a_change_makes_the_feed(cli: Cli) -> None:
+    shown = cli("policy", "show")
+    assert shown.stdout == data_path("policy.toml").read_text(encoding="utf-8")
+    assert "this is what ships" in shown.stderr
+    cli("lists", "add", "fraud", NUMBER)
+    assert {"feed.sqlite", "secret"} <= {p.name for p in (cli.folder / "state").iterdir()}
 
 
 def test_entries_in_all_writings(cli: Cli) -> None:
