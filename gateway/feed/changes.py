@@ -15,7 +15,6 @@ that the log can be read:
     106*    95???                     the same for short codes, without +
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
@@ -145,12 +144,6 @@ class Record(msgspec.Struct, frozen=True):
 
 def op_of(change: Change) -> str:
     return str(change.__struct_config__.tag)
-
-
-def change_from(fields: Mapping[str, Any]) -> Change:
-    """A change from its plain fields ("op" among them; numbers as bytes, or base64 when it came as JSON)."""
-    change: Change = msgspec.convert(fields, Change)
-    return change
 
 
 def pack(record: Record) -> bytes:
