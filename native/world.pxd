@@ -50,6 +50,7 @@ cdef extern from "cw_engine.h":
         uint32_t head
     struct cw_policy:
         uint32_t n_rules
+        uint64_t callee_lists
         cw_rule *rules
     struct cw_dialplan:
         uint16_t country_code

@@ -361,6 +361,9 @@ cdef class World:
         free(self.ptr.policy.rules)
         self.ptr.policy.rules = out
         self.ptr.policy.n_rules = len(rules)
+        self.ptr.policy.callee_lists = 0
+        for i in range(len(rules)):
+            self.ptr.policy.callee_lists |= out[i].all.w[3] | out[i].none.w[3]
 
     cdef object _rule(self, cw_rule *out, object rule):
         facts_into(&out.all, rule.all)

@@ -6,19 +6,20 @@ static const struct cw_trunk STRANGER = {.plan = {.country_code = 86}, .hop = CW
 
 static bool about_caller(uint8_t kind) { return kind == CW_LK_DENY || kind == CW_LK_WATCH; }
 
-/* Every list once: bits for caller and callee; texts of the caller's entries are kept for a card. The presented number
+/* Every list once for the caller, and for the callee those that a rule asks about: bits; texts of the caller's entries are kept for a card. The presented number
  * counts for deny and watch lists only: who claims an allowed or carded number must own it (STANDARDS 2.3, 10 row 20). */
 static void look_up(const struct cw_world *w, const struct cw_parties *p, uint32_t now_s, struct cw_facts *f,
                     uint32_t texts[CW_LISTS_MAX])
 {
     cw_num presented = p->presented.num == p->caller.num ? 0 : p->presented.num;
-    uint64_t live = 0;
+    uint64_t live = 0, of_callee = p->callee.num ? w->policy.callee_lists : 0;
     for (unsigned i = 0; i < w->n_lists; i++) {
         if (cw_list_is_empty(w->lists[i]))
             continue;
         live |= UINT64_C(1) << i;
         cw_list_prefetch(w->lists[i], p->caller.num);
-        cw_list_prefetch(w->lists[i], p->callee.num);
+        if (of_callee >> i & 1)
+            cw_list_prefetch(w->lists[i], p->callee.num);
     }
     for (; live; live &= live - 1) {
         unsigned i = (unsigned)__builtin_ctzll(live);
@@ -30,7 +31,7 @@ static void look_up(const struct cw_world *w, const struct cw_parties *p, uint32
             cw_fact_set(f, CW_F_CALLER_IN(i));
             texts[i] = hit.attr.text;
         }
-        if (p->callee.num && cw_list_find(w->lists[i], p->callee.num, now_s, NULL))
+        if (of_callee >> i & 1 && cw_list_find(w->lists[i], p->callee.num, now_s, NULL))
             cw_fact_set(f, CW_F_CALLEE_IN(i));
     }
 }
@@ -58,9 +59,7 @@ static void message_facts(const struct cw_msg *m, const struct cw_trunk *trunk, 
         cw_fact_set(f, CW_F_CALL_SIGNED);
 }
 
-/* What a verdict was made of, apart from the rules. The transaction key is all the sender's own words: whoever repeats it with
- * another caller, callee or method, or without what made a call an emergency, is not answered from the memo. */
-static uint32_t call_hash(const struct cw_world *w, const struct cw_decision *d)
+uint32_t cw_decide_call(const struct cw_world *w, const struct cw_decision *d)
 {
     const uint64_t made_of[] = {d->parties.caller.num, d->parties.presented.num, d->parties.callee.num,
                                 d->facts.w[0], d->facts.w[1], d->verdict.reason == CW_R_EMERGENCY};
@@ -88,13 +87,12 @@ void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct 
     message_facts(&k->msg, trunk, &d->parties, &d->facts);
     if (cw_is_emergency(&k->msg, &d->parties, &w->emergency)) {
         v->reason = CW_R_EMERGENCY;
-        v->call = call_hash(w, d);
         d->screened = false;
         return;
     }
-    v->call = call_hash(w, d);
     struct cw_verdict before;
-    if (shared != NULL && cw_memo_get(shared->memo, memo_key, in->now_ms, &before) && before.call == v->call) {
+    if (shared != NULL && cw_memo_get(shared->memo, memo_key, in->now_ms, &before) &&
+        before.call == cw_decide_call(w, d)) {
         *v = before;
         d->repeated = true;
         return;

@@ -18,4 +18,8 @@ struct cw_decision {
 void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct cw_worker *k, const struct cw_in *in,
                const struct cw_trunk *trunk, uint64_t memo_key, struct cw_decision *d);
 
+/* What a verdict was made of, apart from the rules. The transaction key is all the sender's own words: whoever repeats it with
+ * another caller, callee or method, or without what made a call an emergency, is not answered from the memo. */
+uint32_t cw_decide_call(const struct cw_world *w, const struct cw_decision *d);
+
 #endif

@@ -313,6 +313,7 @@ static unsigned screen(struct way *y)
     }
     bool repeated = d.repeated;
     if (!repeated && !refused) {
+        v->call = cw_decide_call(y->w, &d);
         struct cw_verdict mine = *v;
         cw_memo_put(y->shared->memo, y->memo_key, y->in->now_ms, v);
         if (v->call != mine.call)

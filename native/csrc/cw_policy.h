@@ -64,6 +64,7 @@ struct cw_rule {
 
 struct cw_policy {
     uint32_t n_rules;
+    uint64_t callee_lists;   /* lists that a rule asks about the callee: no others are looked up for it */
     struct cw_rule *rules;
 };
 
