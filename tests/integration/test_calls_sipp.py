@@ -99,7 +99,10 @@ def test_four_threads_share_the_load_of_one_peer(callee_port):
 
 def test_messages_sent_back_to_back_keep_their_order_with_four_threads(callee_port):
     """A 180 and a 200 that leave together arrive in order: a peer stays on one thread."""
-    with GatewayUnderTest(callee_port, threads=4) as gateway, sipp_server("uas_answer", callee_port) as server:
+    with (
+        GatewayUnderTest(callee_port, threads=4) as gateway,
+        sipp_server("uas_answer", callee_port) as server,
+    ):
         result = run_sipp("uac_call", gateway.port, calls=1000, rate=200, timeout_s=60)
     assert (result.successful, result.failed, result.errors) == (1000, 0, "")
     assert server.result.failed == 0
