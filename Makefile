@@ -4,7 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 STAMP := $(VENV)/.installed
-SEARCH ?= $(firstword $(wildcard ../shared/data))
+BUILT := $(VENV)/.built
+SOURCES := setup.py $(wildcard native/*.pyx native/*.pxd native/csrc/*.c native/csrc/*.h)
 
 .PHONY: help run demo test lint bench fuzz soak build clean system-packages test-packages
 
@@ -17,8 +18,7 @@ run: build ## start the gateway on the embedded default, all on loopback
 demo: build ## three real calls, one push, a fourth call, and what each phone saw
 	$(BIN)/callwarden demo
 
-build: $(STAMP) ## install what is missing and build the native modules
-	@$(BIN)/python setup.py -q build_clib build_ext --inplace --parallel 2
+build: $(STAMP) $(BUILT) ## install what is missing and build the native modules
 
 test: build test-packages ## the whole suite
 	$(BIN)/python -m pytest
@@ -50,9 +50,17 @@ test-packages: system-packages
 
 $(STAMP): pyproject.toml requirements.lock | system-packages
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Python packages into $(VENV)"
 	$(BIN)/pip install -q -r requirements.lock
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	touch $@
+	@rm -f $(BUILT)
+	@touch $@
+
+# the first time as an installed package with its command, later only what changed
+$(BUILT): $(SOURCES) | $(STAMP)
+	@echo "Building the native modules (a minute)"
+	@if test -e $@; then $(BIN)/python setup.py -q build_clib build_ext --inplace --parallel 2; \
+	else $(BIN)/pip install -q --no-deps --no-build-isolation -e .; fi
+	@touch $@
 
 clean: ## everything that was built, and the virtual environment
 	rm -rf $(VENV) build *.egg-info native/*.so native/*.c

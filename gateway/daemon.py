@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import sys
 import time
@@ -282,10 +283,11 @@ class Daemon:
 
 def how_to_call(address: str, config_path: str) -> str:
     option = f" -c {config_path}" if config_path else ""
+    program = "callwarden" if shutil.which("callwarden") else os.path.relpath(sys.argv[0])
     rows = (
-        (f"callwarden call +8613800000001 +8613900000002{option}", "place a call"),
-        (f"callwarden lists add fraud +8613800000001{option}", "flag the caller, then call again"),
-        (f"callwarden top{option}", "watch it"),
+        (f"{program} call +8613800000001 +8613900000002{option}", "place a call"),
+        (f"{program} lists add fraud +8613800000001{option}", "flag the caller, then call again"),
+        (f"{program} top{option}", "watch it"),
     )
     width = max(len(command) for command, _ in rows)
     lines = "".join(f"    {command:{width}}    {what}\n" for command, what in rows)
