@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.feed.changes import KEY_BYTES, Pattern
+from gateway.feed.changes import Pattern
 from native.numbers import canonical, num_text
 from native.tables import decompose_range
 
@@ -110,15 +110,6 @@ def is_key(key: int) -> bool:
 
 def pack_keys(keys: Iterable[int]) -> bytes:
     return array("Q", keys).tobytes()
-
-
-def unpack_keys(numbers: bytes) -> array[int]:
-    """Keys of a change. NumberFault when the bytes are no whole keys or hold one that is no number."""
-    if len(numbers) % KEY_BYTES:
-        raise NumberFault(f"{len(numbers)} bytes are no whole number of keys")
-    keys = array("Q")
-    keys.frombytes(numbers)
-    return keys
 
 
 def parse_number(text: str, plan: DialPlan = DEFAULT_PLAN) -> int:

@@ -2,8 +2,6 @@
 
 #include "cw_siphash.h"
 
-static const struct cw_trunk STRANGER = {.plan = {.country_code = 86}, .hop = CW_NO_HOP};
-
 static bool about_caller(uint8_t kind) { return kind == CW_LK_DENY || kind == CW_LK_WATCH; }
 
 /* Every list once for the caller, and for the callee those that a rule asks about: bits; texts of the caller's entries are kept for a card. The presented number
@@ -73,8 +71,6 @@ void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct 
 {
     uint32_t texts[CW_LISTS_MAX];
     struct cw_verdict *v = &d->verdict;
-    if (trunk == NULL)
-        trunk = &STRANGER;
     memset(&d->facts, 0, sizeof d->facts);
     memset(v, 0, sizeof *v);
     v->rule = CW_NO_RULE;

@@ -13,8 +13,7 @@ struct cw_decision {
     bool repeated;               /* the memo knew it */
     bool screened;
 };
-/* Of an initial INVITE or MESSAGE. Emergency first, then the memo, then facts and policy. trunk may be NULL (a peer that
- * belongs to none): an untrusted domestic one is assumed. */
+/* Of an initial INVITE or MESSAGE. Emergency first, then the memo, then facts and policy. */
 void cw_decide(const struct cw_world *w, const struct cw_shared *shared, struct cw_worker *k, const struct cw_in *in,
                const struct cw_trunk *trunk, uint64_t memo_key, struct cw_decision *d);
 

@@ -17,14 +17,18 @@ static uint64_t clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* A configured peer without a trunk of its own: not trusted, and with no next hop. */
+static const struct cw_trunk STRANGER = {
+    .plan = {.country_code = 86}, .hop = CW_NO_HOP, .record_route = true, .label = CW_LABEL_PAI | CW_LABEL_CALL_INFO};
+
 struct way { /* what one request has gathered so far */
     const struct cw_world *w;
     struct cw_shared *shared;    /* NULL: only deciding (explain, replay) */
     struct cw_worker *k;
     const struct cw_in *in;
     struct cw_out *out;
-    const struct cw_trunk *trunk;
-    unsigned trunk_index;
+    const struct cw_trunk *trunk; /* never NULL: a sender that belongs to none is a stranger */
+    unsigned trunk_index;         /* CW_NO_TRUNK then */
     struct cw_route route;
     struct cw_txn txn;
     uint64_t memo_key, call_key;
@@ -110,18 +114,11 @@ static bool may_go_to(const struct way *y, const struct cw_ep *ep)
     return y->route.proven || cw_world_is_peer(y->w, ep) || cw_world_trunk(y->w, ep->ip) != CW_NO_TRUNK;
 }
 
-static bool names_us(const struct way *y, const struct cw_uri *u)
-{
-    return (u->scheme == CW_S_SIP || u->scheme == CW_S_SIPS) &&
-           cw_world_is_us(y->w, cw_at(&y->k->msg, u->host), u->host.len, u->port);
-}
-
 /* RFC 3261 16.6 step 7 as a static edge needs it: the next Route value; in a dialog the Request-URI, unless it names us;
  * else the trunk's next hop. v carries the memo's choice (hop, target), and takes ours. 0 or the reason of a refusal. */
 static unsigned route(struct way *y, struct cw_verdict *v, bool in_dialog)
 {
     const struct cw_msg *m = &y->k->msg;
-    unsigned own_hop = y->trunk ? y->trunk->hop : CW_NO_HOP;
     struct cw_ep ep;
     y->out->listener = y->in->listener;
     y->call_key = cw_call_key(y->w->key, m);
@@ -135,12 +132,12 @@ static unsigned route(struct way *y, struct cw_verdict *v, bool in_dialog)
         return 0;
     }
     if (in_dialog && v->keep_target == 0 /* the ACK of a rejection goes where its INVITE went, 16.11 */ &&
-        y->route.next.all.len == 0 && !names_us(y, &y->route.uri) && cw_uri_ep(m, &y->route.uri, &ep) &&
+        y->route.next.all.len == 0 && !cw_uri_is_us(y->w, m, &y->route.uri) && cw_uri_ep(m, &y->route.uri, &ep) &&
         may_go_to(y, &ep)) {
         y->out->dst = ep;
         return 0;
     }
-    return to_hop(y, v, stands(y, v) ? v->hop : own_hop) ? 0 : CW_R_NO_ROUTE;
+    return to_hop(y, v, stands(y, v) ? v->hop : y->trunk->hop) ? 0 : CW_R_NO_ROUTE;
 }
 
 /* ---- edit ---- */
@@ -169,7 +166,7 @@ static void edit_max_breadth(struct cw_worker *k)
 static bool wants_record_route(const struct way *y, bool in_dialog)
 {
     uint8_t method = y->k->msg.method;
-    return !in_dialog && (y->trunk == NULL || y->trunk->record_route) &&
+    return !in_dialog && y->trunk->record_route &&
            (method == CW_M_INVITE || method == CW_M_SUBSCRIBE || method == CW_M_REFER);
 }
 
@@ -178,7 +175,7 @@ static bool strict_next(const struct cw_route *r) { return r->next.all.len && !r
 /* In a dialog the other side speaks, too: a configured next hop is believed. */
 static bool comes_untrusted(const struct way *y)
 {
-    return y->trunk != NULL ? !y->trunk->trusted : !cw_world_is_peer(y->w, &y->in->src);
+    return y->trunk_index != CW_NO_TRUNK ? !y->trunk->trusted : !cw_world_is_peer(y->w, &y->in->src);
 }
 
 /* All edits of a request that goes on, in one list, applied once. 0 or the reason of a refusal. */
@@ -205,13 +202,11 @@ static unsigned edit_and_send(struct way *y, bool in_dialog, const struct cw_dec
     if (d == NULL && comes_untrusted(y)) { /* RFC 3325 5: whatever the request; an UPDATE changes what the callee sees, too */
         cw_label_distrust(y->w, k, false);
     } else if (d != NULL && d->verdict.reason != CW_R_EMERGENCY) { /* emergency calls pass untouched (STANDARDS 8.4) */
-        static const struct cw_trunk stranger = {.label = CW_LABEL_PAI | CW_LABEL_CALL_INFO};
-        const struct cw_trunk *trunk = y->trunk ? y->trunk : &stranger;
         const struct cw_text *text = cw_texts_get(y->w->texts, d->verdict.text);
-        if (!trunk->trusted)
-            cw_label_distrust(y->w, k, text != NULL && cw_label_uses_from(k, trunk));
+        if (!y->trunk->trusted)
+            cw_label_distrust(y->w, k, text != NULL && cw_label_uses_from(k, y->trunk));
         if (text != NULL)
-            cw_label_apply(y->w, k, trunk, text);
+            cw_label_apply(y->w, k, y->trunk, text);
     }
     y->out->len = cw_edit_apply(k, m, y->out->buf);
     return y->out->len ? 0 : CW_R_TOO_LARGE;
@@ -308,9 +303,8 @@ static unsigned screen(struct way *y)
         return v->reason;
     }
     bool goes_on = v->action != CW_A_INTERCEPT && v->action != CW_A_DROP;
-    if (goes_on) {
+    if (goes_on)
         refused = route(y, v, false); /* the memo's target holds; else a fresh choice */
-    }
     bool repeated = d.repeated;
     if (!repeated && !refused) {
         v->call = cw_decide_call(y->w, &d);
@@ -321,9 +315,8 @@ static unsigned screen(struct way *y)
         else if (memcmp(&mine, v, sizeof mine) != 0 && v->reason != CW_R_EMERGENCY) { /* its twin on another thread was first */
             goes_on = v->action != CW_A_INTERCEPT && v->action != CW_A_DROP;
             repeated = true;
-            if (goes_on) {
+            if (goes_on)
                 refused = route(y, v, false);
-            }
         }
     }
     if (!repeated)
@@ -377,11 +370,11 @@ static unsigned request(struct way *y)
     bool cancel_or_ack = m->method == CW_M_CANCEL || m->method == CW_M_ACK;
     bool in_dialog = m->to.tag.len != 0, bad_route = cw_route_read(y->w, y->k, &y->route) < 0;
     y->route.proven &= in_dialog && !bad_route; /* the token is for the rest of its dialog, not for a new one */
-    if (y->trunk == NULL && !y->route.proven && !cw_world_is_peer(y->w, &y->in->src))
+    if (y->trunk_index == CW_NO_TRUNK && !y->route.proven && !cw_world_is_peer(y->w, &y->in->src))
         return CW_R_DROP_SOURCE;
     if (bad_route)
         return answer(y, CW_R_BAD_ROUTE);
-    if (m->method == CW_M_OPTIONS && !in_dialog && m->uri.user.len == 0 && y->route.next.all.len == 0 && names_us(y, &m->uri)) {
+    if (m->method == CW_M_OPTIONS && !in_dialog && m->uri.user.len == 0 && y->route.next.all.len == 0 && cw_uri_is_us(y->w, m, &m->uri)) {
         bool draining = y->shared && atomic_load_explicit(&y->shared->draining, memory_order_relaxed);
         return answer(y, draining ? CW_R_DRAINING : CW_R_OPTIONS_ANSWERED);
     }
@@ -421,9 +414,9 @@ static unsigned handle(struct way *y)
     if (m->is_response)
         return fault ? CW_R_DROP_BAD_RESPONSE : cw_response(y->w, y->shared, k, in, y->out);
     y->trunk_index = cw_world_trunk(y->w, in->src.ip);
-    y->trunk = y->trunk_index == CW_NO_TRUNK ? NULL : &y->w->trunks[y->trunk_index];
+    y->trunk = y->trunk_index == CW_NO_TRUNK ? &STRANGER : &y->w->trunks[y->trunk_index];
     if (fault) {
-        if (y->trunk == NULL && !cw_world_is_peer(y->w, &in->src))
+        if (y->trunk_index == CW_NO_TRUNK && !cw_world_is_peer(y->w, &in->src))
             return CW_R_DROP_SOURCE;
         return answer(y, (unsigned)-fault);
     }

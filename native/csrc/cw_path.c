@@ -131,7 +131,7 @@ bool cw_uri_ep(const struct cw_msg *m, const struct cw_uri *uri, struct cw_ep *e
     return cw_ep_sendable(ep);
 }
 
-static bool is_us(const struct cw_world *w, const struct cw_msg *m, const struct cw_uri *u)
+bool cw_uri_is_us(const struct cw_world *w, const struct cw_msg *m, const struct cw_uri *u)
 {
     return (u->scheme == CW_S_SIP || u->scheme == CW_S_SIPS) &&
            cw_world_is_us(w, cw_at(m, u->host), u->host.len, u->port);
@@ -139,7 +139,7 @@ static bool is_us(const struct cw_world *w, const struct cw_msg *m, const struct
 
 static bool is_our_record_route(const struct cw_world *w, const struct cw_msg *m, const struct cw_uri *u)
 {
-    return is_us(w, m, u) && cw_route_token_is(w->key, m, cw_at(m, u->user), u->user.len);
+    return cw_uri_is_us(w, m, u) && cw_route_token_is(w->key, m, cw_at(m, u->user), u->user.len);
 }
 
 static int route_uri(const struct cw_msg *m, struct cw_span value, struct cw_uri *uri)
@@ -184,7 +184,7 @@ int cw_route_read(const struct cw_world *w, struct cw_worker *k, struct cw_route
         if (last_route(m, &h, &dropped, &cut_from) == 0) {
             if (route_uri(m, dropped, &r->uri) < 0)
                 return -CW_R_BAD_ROUTE;
-            r->strict_before = r->proven = true;
+            r->proven = true;
             cw_edit(k, m->ruri.off, m->ruri.len, m->buf + r->uri.all.off, r->uri.all.len);
             if (cut_from == 0)
                 cw_edit(k, h->line_off, h->line_len, NULL, 0);
@@ -205,7 +205,7 @@ int cw_route_read(const struct cw_world *w, struct cw_worker *k, struct cw_route
                 break; /* the rest is not ours to read */
             if (route_uri(m, value, &uri) < 0)
                 return -CW_R_BAD_ROUTE;
-            if (is_us(w, m, &uri)) {
+            if (cw_uri_is_us(w, m, &uri)) {
                 r->proven |= cw_route_token_is(w->key, m, cw_at(m, uri.user), uri.user.len);
                 any_cut = true;
                 continue;

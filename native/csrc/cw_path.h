@@ -32,14 +32,15 @@ struct cw_route {
     struct cw_span next_value;   /* the whole value */
     const struct cw_hdr *next_hdr, *last_hdr; /* lines of the next and of the last Route value */
     bool proven;                 /* one of the values was our Record-Route, with the token of this dialog */
-    bool strict_before;          /* the Request-URI was our Record-Route: uri and ruri_from stand for the real one */
-    struct cw_uri uri;           /* the Request-URI that counts */
+    struct cw_uri uri;           /* the Request-URI that counts: the last Route value when ours stood there (16.4) */
 };
 /* Reads the Route set and notes the edits that take our own values off (all leading ones: a doubled Record-Route would
  * only send the request to ourselves). 0 or -CW_R_BAD_ROUTE. */
 int cw_route_read(const struct cw_world *w, struct cw_worker *k, struct cw_route *r);
 /* Edits for a next hop that is a strict router (no lr), RFC 3261 16.6 step 6. */
 void cw_route_strict_next(struct cw_worker *k, const struct cw_route *r);
+/* The URI names this element (its user part is another question). */
+bool cw_uri_is_us(const struct cw_world *w, const struct cw_msg *m, const struct cw_uri *uri);
 /* Address of a URI whose host is an IP literal (maddr first); false when it is a name or not sendable. */
 bool cw_uri_ep(const struct cw_msg *m, const struct cw_uri *uri, struct cw_ep *ep);
 

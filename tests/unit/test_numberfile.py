@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import time
+from array import array
 
 import pytest
 
 from gateway.numberfile import Attributes, FileFault, Numbers, read
-from gateway.numbers import DialPlan, unpack_keys
+from gateway.numbers import DialPlan
 
 PLAN = DialPlan()
 
@@ -22,7 +23,7 @@ def _read(text: bytes, plan: DialPlan = PLAN) -> tuple[list[int], list[tuple[int
     lines = []
     for found in read(io.BytesIO(text), plan, Attributes(), time.time()):
         if isinstance(found, Numbers):
-            keys += unpack_keys(found.keys)
+            keys += array("Q", found.keys)
         else:
             lines.append((found.number, found.entry, found.fault))
     return keys, lines
